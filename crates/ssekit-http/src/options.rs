@@ -1,0 +1,94 @@
+//! What to ask and within which bounds.
+use std::time::Duration;
+use url::Url;
+
+/// One request to make.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Name for the transcript.
+    pub probe: String,
+    /// Method, `GET` by default.
+    pub method: String,
+    /// Where.
+    pub url: Url,
+    /// Field lines to send, in order, besides Host. Values may be any bytes a field value may carry.
+    pub fields: Vec<(String, Vec<u8>)>,
+    /// Names of fields in `fields` whose values are redacted in the transcript.
+    pub secret_fields: Vec<String>,
+    /// Content.
+    pub body: Option<Vec<u8>>,
+    /// Version.
+    pub http: HttpChoice,
+}
+
+/// Which version to speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HttpChoice {
+    /// HTTP/1.0 request line, for one request.
+    Http10,
+    /// HTTP/1.1.
+    Http11,
+    /// HTTP/2: by ALPN over TLS, by prior knowledge without.
+    Http2,
+    /// By ALPN over TLS; HTTP/1.1 without.
+    #[default]
+    Auto,
+}
+
+/// Which certificates to trust.
+#[derive(Debug, Clone, Default)]
+pub struct TlsTrust {
+    /// PEM bundle to trust besides the system's roots.
+    pub ca_pem: Option<Vec<u8>>,
+    /// Trust anything.
+    pub insecure: bool,
+}
+
+/// Bounds on what is stored of one exchange, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Response head.
+    pub head: usize,
+    /// Body as received, and the same again for its decoded form.
+    pub body: usize,
+    /// Slices and chunks recorded.
+    pub slices: usize,
+}
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: 256 * 1024,
+            body: 16 * 1024 * 1024,
+            slices: 200_000,
+        }
+    }
+}
+
+/// Options of an exchange.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Name look-up and TCP connect, each; also the TLS handshake.
+    pub connect_timeout: Duration,
+    /// From request to complete head.
+    pub head_timeout: Duration,
+    /// From the head on; `None`: as long as the observer likes.
+    pub body_timeout: Option<Duration>,
+    /// Redirects followed at most.
+    pub redirects: usize,
+    /// Trust.
+    pub trust: TlsTrust,
+    /// Bounds.
+    pub limits: Limits,
+}
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            head_timeout: Duration::from_secs(10),
+            body_timeout: None,
+            redirects: 5,
+            trust: TlsTrust::default(),
+            limits: Limits::default(),
+        }
+    }
+}

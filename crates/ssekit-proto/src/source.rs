@@ -1,0 +1,1 @@
+//! The EventSource state machine.

@@ -1,0 +1,154 @@
+//! The record of a conformance run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{EndKind, ExitCode, Finding, HttpVersion, Level, SCHEMA, Verdict};
+
+/// The answer of `ssekit check`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckRecord {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Always `check`.
+    pub kind: String,
+    /// URL or file judged, redacted.
+    pub target: String,
+    /// The one word.
+    pub outcome: CheckOutcome,
+    /// The one sentence: what the reader should know first.
+    pub summary: String,
+    /// Version of ssekit that judged.
+    pub ssekit: String,
+    /// Wall clock at the beginning, in milliseconds since 1970-01-01T00:00:00Z.
+    pub started_unix_ms: u64,
+    /// Whole run, in milliseconds.
+    pub elapsed_ms: u64,
+    /// What the head gives away of the product, such as `nginx/1.22.1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
+    /// Protocol the main observation used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpVersion>,
+    /// The level from which a finding turns the exit code red.
+    pub gate: Level,
+    /// How many checks ended in each verdict.
+    pub counts: CheckSummary,
+    /// One per exchange made.
+    pub probes: Vec<ProbeSummary>,
+    /// One per selected check, in the order of the registry.
+    pub checks: Vec<Finding>,
+}
+
+/// The one word of a check record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckOutcome {
+    /// Nothing found at or above the gate.
+    Conformant,
+    /// A finding at or above the gate.
+    Nonconformant,
+    /// The main observation failed: nothing can be concluded.
+    Incomplete,
+}
+
+impl CheckOutcome {
+    /// The word used in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Conformant => "conformant",
+            Self::Nonconformant => "nonconformant",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+/// How many checks ended in each verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckSummary {
+    /// `pass`.
+    pub pass: usize,
+    /// `fail`.
+    pub fail: usize,
+    /// `warn`.
+    pub warn: usize,
+    /// `info`.
+    pub info: usize,
+    /// `n/a`.
+    pub not_applicable: usize,
+    /// `unverified`.
+    pub unverified: usize,
+    /// `error`.
+    pub error: usize,
+}
+
+impl CheckSummary {
+    /// Counts the verdicts of findings.
+    pub fn of(findings: &[Finding]) -> Self {
+        let mut counts = Self::default();
+        for finding in findings {
+            *counts.slot(finding.verdict) += 1;
+        }
+        counts
+    }
+
+    /// How many ended in this verdict.
+    pub fn get(mut self, verdict: Verdict) -> usize {
+        *self.slot(verdict)
+    }
+
+    fn slot(&mut self, verdict: Verdict) -> &mut usize {
+        match verdict {
+            Verdict::Pass => &mut self.pass,
+            Verdict::Fail => &mut self.fail,
+            Verdict::Warn => &mut self.warn,
+            Verdict::Info => &mut self.info,
+            Verdict::NotApplicable => &mut self.not_applicable,
+            Verdict::Unverified => &mut self.unverified,
+            Verdict::Error => &mut self.error,
+        }
+    }
+}
+
+/// One exchange of the run, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeSummary {
+    /// Name of the probe.
+    pub probe: String,
+    /// Method and what was special about the request.
+    pub request: String,
+    /// Status, if a head arrived.
+    pub status: Option<u16>,
+    /// How it ended.
+    pub end: EndKind,
+    /// Content bytes received.
+    pub bytes: u64,
+    /// Events dispatched.
+    pub events: u64,
+    /// Duration in microseconds.
+    pub elapsed_us: u64,
+}
+
+impl CheckRecord {
+    /// Whether a finding at this level and verdict turns the exit code red under `gate`.
+    pub fn reddens(finding: &Finding, gate: Level) -> bool {
+        match finding.verdict {
+            Verdict::Fail => true,
+            Verdict::Warn => finding.level >= gate,
+            _ => false,
+        }
+    }
+
+    /// The exit code of this record.
+    pub fn exit_code(&self) -> ExitCode {
+        match self.outcome {
+            CheckOutcome::Conformant => ExitCode::AsExpected,
+            CheckOutcome::Nonconformant => ExitCode::Findings,
+            CheckOutcome::Incomplete => ExitCode::Invalid,
+        }
+    }
+
+    /// The fixed opening fields.
+    pub fn schema() -> (String, String) {
+        (SCHEMA.into(), "check".into())
+    }
+}

@@ -1,0 +1,28 @@
+//! What was seen and what was found.
+//!
+//! Plain serde types without IO: a [`Transcript`] is what one exchange showed, an [`Observation`]
+//! the transcripts of one run, a [`Finding`] what a check made of them, a [`CheckRecord`] the whole
+//! answer. Every other crate of the workspace speaks in these types; reports see nothing else.
+
+mod capture;
+mod check;
+mod exit;
+mod fault;
+mod finding;
+mod head;
+mod observation;
+mod redaction;
+mod transcript;
+
+pub use capture::{Capture, Slice};
+pub use check::{CheckOutcome, CheckRecord, CheckSummary, ProbeSummary};
+pub use exit::ExitCode;
+pub use fault::{Fault, FaultKind};
+pub use finding::{Evidence, Excerpt, Finding, Level, Source, Verdict, escape};
+pub use head::{Field, Head, HttpVersion};
+pub use observation::{LoadError, Observation};
+pub use redaction::{REDACTED, is_secret_field, is_secret_parameter, redact_url};
+pub use transcript::{Chunk, Connection, End, EndKind, Redirect, Request, TlsSession, Transcript};
+
+/// The value of `schema` in every record this version writes.
+pub const SCHEMA: &str = "ssekit/1";

@@ -1,0 +1,90 @@
+//! The transcripts of one run, as saved to a file.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{SCHEMA, Transcript};
+
+/// Everything one run saw: the file behind `--save` and `ssekit check FILE`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Always `observation`.
+    pub kind: String,
+    /// URL observed, redacted.
+    pub target: String,
+    /// `complete`, or `interrupted` when the run ended early.
+    pub outcome: String,
+    /// Version of ssekit that observed.
+    pub ssekit: String,
+    /// One per exchange, in the order they began.
+    pub transcripts: Vec<Transcript>,
+}
+
+/// Why a saved observation could not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// Not JSON, or not of this shape.
+    #[error("not a saved observation: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// JSON of another kind or schema.
+    #[error(
+        "not a saved observation: schema {schema:?}, kind {kind:?}; this version reads \"ssekit/1\", \"observation\""
+    )]
+    WrongKind {
+        /// Schema found.
+        schema: String,
+        /// Kind found.
+        kind: String,
+    },
+}
+
+impl Observation {
+    /// An observation without transcripts.
+    pub fn new(target: impl Into<String>) -> Self {
+        Self {
+            schema: SCHEMA.into(),
+            kind: "observation".into(),
+            target: target.into(),
+            outcome: "complete".into(),
+            ssekit: env!("CARGO_PKG_VERSION").into(),
+            transcripts: Vec::new(),
+        }
+    }
+
+    /// The transcript made by this probe.
+    pub fn probe(&self, name: &str) -> Option<&Transcript> {
+        self.transcripts.iter().find(|t| t.probe == name)
+    }
+
+    /// Reads a saved observation.
+    ///
+    /// # Errors
+    /// When the text is not JSON of this schema and kind.
+    pub fn from_json(text: &str) -> Result<Self, LoadError> {
+        #[derive(Deserialize)]
+        struct Label {
+            #[serde(default)]
+            schema: String,
+            #[serde(default)]
+            kind: String,
+        }
+        let label: Label = serde_json::from_str(text)?;
+        if label.schema != SCHEMA || label.kind != "observation" {
+            return Err(LoadError::WrongKind {
+                schema: label.schema,
+                kind: label.kind,
+            });
+        }
+        Ok(serde_json::from_str(text)?)
+    }
+
+    /// The file form: JSON, one line.
+    ///
+    /// # Errors
+    /// Only when serialisation itself fails.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+}

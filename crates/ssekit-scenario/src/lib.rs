@@ -1,0 +1,5 @@
+//! What ssekit is told to do: echo scripts and subject manifests.
+mod script;
+mod subject;
+pub use script::{Script, ScriptError, ScriptLimits, Step};
+pub use subject::{Subject, SubjectError};
