@@ -208,8 +208,9 @@ pub fn escape(bytes: &[u8]) -> String {
     out
 }
 
-/// Controls, and characters that reorder or hide text (bidirectional and zero-width marks).
-fn is_unsafe_to_show(c: char) -> bool {
+/// Controls, and characters that reorder or hide text (bidirectional and zero-width marks): what
+/// [`escape`] escapes besides the backslash.
+pub fn is_unsafe_to_show(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }

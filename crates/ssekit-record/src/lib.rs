@@ -18,7 +18,7 @@ pub use capture::{Capture, Slice};
 pub use check::{CheckOutcome, CheckRecord, CheckSummary, ProbeSummary};
 pub use exit::ExitCode;
 pub use fault::{Fault, FaultKind};
-pub use finding::{Evidence, Excerpt, Finding, Level, Source, Verdict, escape};
+pub use finding::{Evidence, Excerpt, Finding, Level, Source, Verdict, escape, is_unsafe_to_show};
 pub use head::{Field, Head, HttpVersion};
 pub use observation::{LoadError, Observation};
 pub use redaction::{REDACTED, is_secret_field, is_secret_parameter, redact_url};

@@ -1,1 +1,16 @@
-//! placeholder
+//! Views of ssekit records: for a terminal, as JSON, as Markdown, and several side by side.
+//!
+//! Pure functions from a record to text: no IO, no clock, no HTTP. Whatever text a record holds is
+//! treated as hostile, because most of it was sent by the target: each view makes it harmless for
+//! its own medium.
+
+mod excerpt;
+mod group;
+pub mod json;
+pub mod markdown;
+pub mod matrix;
+pub mod terminal;
+pub mod text;
+
+pub use json::RecordError;
+pub use matrix::Column;
