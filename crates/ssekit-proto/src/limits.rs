@@ -1,14 +1,19 @@
 //! Bounds on what a stream may make the parser hold.
 use core::fmt;
 
-/// Bounds in bytes. Default 16 MiB each.
+/// Bounds in bytes; 16 MiB each by default. What lies exactly at a bound still passes.
+///
+/// Comments, unknown fields and `retry` lines hold no memory once they are read, so only
+/// [`Limits::line`] bounds them: a stream may send heartbeat comments for days without an empty
+/// line between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Longest line, without its ending.
+    /// Longest line of any kind, as sent, without its ending.
     pub line: usize,
-    /// Largest data buffer.
+    /// Largest data of one event, decoded, without the final line feed.
     pub data: usize,
-    /// Largest block: all its lines together with their endings, comments included.
+    /// Largest block: its `data`, `event` and `id` lines as sent, plus one byte for each line's
+    /// ending. It bounds what empty `data` lines can pile up.
     pub event: usize,
 }
 
@@ -24,7 +29,7 @@ impl Default for Limits {
 }
 
 /// Which bound was passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LimitKind {
     /// [`Limits::line`].
     Line,
@@ -34,7 +39,7 @@ pub enum LimitKind {
     Event,
 }
 
-/// A bound was passed; the parser stays failed.
+/// A bound was passed; the parser stays failed until it is reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitError {
@@ -42,17 +47,20 @@ pub struct LimitError {
     pub kind: LimitKind,
     /// The bound, in bytes.
     pub limit: usize,
-    /// Offset in the stream of the line or block that passed it.
+    /// Offset in the stream where the line began ([`LimitKind::Line`]), or else the block.
     pub offset: u64,
 }
 
 impl fmt::Display for LimitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?} limit of {} bytes passed at offset {}",
-            self.kind, self.limit, self.offset
-        )
+        let what = match self.kind {
+            LimitKind::Line => "line longer",
+            LimitKind::Data => "event data larger",
+            LimitKind::Event => "event block larger",
+        };
+        let Self { limit, offset, .. } = self;
+        write!(f, "{what} than {limit} bytes at offset {offset}")
     }
 }
+
 impl core::error::Error for LimitError {}
