@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EndKind, ExitCode, Finding, HttpVersion, Level, SCHEMA, Verdict};
+use crate::{EndKind, ExitCode, Finding, HttpVersion, Level, Verdict};
 
 /// The answer of `ssekit check`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckRecord {
-    /// [`SCHEMA`].
+    /// [`crate::SCHEMA`].
     pub schema: String,
     /// Always `check`.
     pub kind: String,
@@ -143,12 +143,13 @@ impl CheckRecord {
         match self.outcome {
             CheckOutcome::Conformant => ExitCode::AsExpected,
             CheckOutcome::Nonconformant => ExitCode::Findings,
+            CheckOutcome::Incomplete if self.unanswered() => ExitCode::Unreachable,
             CheckOutcome::Incomplete => ExitCode::Invalid,
         }
     }
 
-    /// The fixed opening fields.
-    pub fn schema() -> (String, String) {
-        (SCHEMA.into(), "check".into())
+    /// Whether the main observation got no answer at all.
+    pub fn unanswered(&self) -> bool {
+        self.probes.first().is_none_or(|main| main.status.is_none())
     }
 }

@@ -20,7 +20,7 @@ pub use exit::ExitCode;
 pub use fault::{Fault, FaultKind};
 pub use finding::{Evidence, Excerpt, Finding, Level, Source, Verdict, escape, is_unsafe_to_show};
 pub use head::{Field, Head, HttpVersion};
-pub use observation::{LoadError, Observation};
+pub use observation::{LoadError, Observation, Skipped};
 pub use redaction::{REDACTED, is_secret_field, is_secret_parameter, redact_url};
 pub use transcript::{Chunk, Connection, End, EndKind, Redirect, Request, TlsSession, Transcript};
 

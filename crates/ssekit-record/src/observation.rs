@@ -19,6 +19,21 @@ pub struct Observation {
     pub ssekit: String,
     /// One per exchange, in the order they began.
     pub transcripts: Vec<Transcript>,
+    /// Exchanges that were not made, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Skipped>,
+}
+
+/// An exchange that was not made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Name of the probe.
+    pub probe: String,
+    /// Why, in words for the reader of the report.
+    pub reason: String,
+    /// Whether what it would have shown does not apply to this target (`n/a`), rather than could
+    /// not be looked at (`unverified`).
+    pub not_applicable: bool,
 }
 
 /// Why a saved observation could not be used.
@@ -50,12 +65,18 @@ impl Observation {
             outcome: "complete".into(),
             ssekit: env!("CARGO_PKG_VERSION").into(),
             transcripts: Vec::new(),
+            skipped: Vec::new(),
         }
     }
 
     /// The transcript made by this probe.
     pub fn probe(&self, name: &str) -> Option<&Transcript> {
         self.transcripts.iter().find(|t| t.probe == name)
+    }
+
+    /// Why the exchange of this probe was not made.
+    pub fn skipped(&self, name: &str) -> Option<&Skipped> {
+        self.skipped.iter().find(|s| s.probe == name)
     }
 
     /// Reads a saved observation.

@@ -1,0 +1,108 @@
+//! What a check is given: transcripts and how they read.
+
+use std::collections::BTreeMap;
+
+use ssekit_record::{EndKind, Head, Observation, Skipped, Transcript};
+
+use crate::{Probe, Product, Reading};
+
+/// The transcripts of a run, each with its reading. Checks are pure functions of this.
+#[derive(Debug)]
+pub struct Case<'a> {
+    observation: &'a Observation,
+    readings: BTreeMap<&'a str, Reading>,
+    product: Option<Product>,
+}
+
+impl<'a> Case<'a> {
+    /// Reads every transcript once.
+    pub fn new(observation: &'a Observation) -> Self {
+        let readings = observation
+            .transcripts
+            .iter()
+            .map(|t| (t.probe.as_str(), Reading::of(t)))
+            .collect();
+        let product = observation
+            .probe(Probe::Main.name())
+            .and_then(|t| t.head.as_ref())
+            .and_then(Product::of);
+        Self {
+            observation,
+            readings,
+            product,
+        }
+    }
+
+    /// The transcript of the main probe.
+    pub fn main(&self) -> Option<&'a Transcript> {
+        self.transcript(Probe::Main)
+    }
+
+    /// The head of the main probe.
+    pub fn head(&self) -> Option<&'a Head> {
+        self.main()?.head.as_ref()
+    }
+
+    /// The transcript of a probe, if it was made.
+    pub fn transcript(&self, probe: Probe) -> Option<&'a Transcript> {
+        self.observation.probe(probe.name())
+    }
+
+    /// The transcript of a probe that got an answer head.
+    pub fn answered(&self, probe: Probe) -> Option<(&'a Transcript, &'a Head)> {
+        let transcript = self.transcript(probe)?;
+        Some((transcript, transcript.head.as_ref()?))
+    }
+
+    /// How the main transcript reads.
+    pub fn reading(&self) -> Option<&Reading> {
+        self.reading_of(Probe::Main)
+    }
+
+    /// How the transcript of a probe reads.
+    pub fn reading_of(&self, probe: Probe) -> Option<&Reading> {
+        self.readings.get(probe.name())
+    }
+
+    /// How the transcript of the probe with this name reads.
+    pub(crate) fn reading_named(&self, name: &str) -> Option<&Reading> {
+        self.readings.get(name)
+    }
+
+    /// Why the exchange of a probe was not made.
+    pub fn skipped(&self, probe: Probe) -> Option<&'a Skipped> {
+        self.observation.skipped(probe.name())
+    }
+
+    /// Every probe that came back as an event stream, main first.
+    pub fn streams(&self) -> impl Iterator<Item = (&'a Transcript, &Reading)> {
+        self.observation
+            .transcripts
+            .iter()
+            .filter(|t| t.is_event_stream())
+            .filter_map(|t| Some((t, self.readings.get(t.probe.as_str())?)))
+    }
+
+    /// The product behind the head, where it gives itself away.
+    pub fn product(&self) -> Option<&Product> {
+        self.product.as_ref()
+    }
+
+    /// Whether the server ended the main stream by itself.
+    pub fn ended_by_server(&self) -> bool {
+        self.main().is_some_and(|t| {
+            matches!(
+                t.end.kind,
+                EndKind::Clean | EndKind::Truncated | EndKind::Reset
+            )
+        })
+    }
+
+    /// How long the main stream was observed after its head, in microseconds.
+    pub fn observed_us(&self) -> u64 {
+        self.main().map_or(0, |t| {
+            let head = t.head.as_ref().map_or(0, |h| h.at_us);
+            t.end.at_us.saturating_sub(head)
+        })
+    }
+}

@@ -1,0 +1,5 @@
+//! Rules of the group `id`.
+
+use crate::Rule;
+
+pub(super) const RULES: &[Rule] = &[];

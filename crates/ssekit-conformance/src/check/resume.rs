@@ -1,0 +1,5 @@
+//! Rules of the group `resume`.
+
+use crate::Rule;
+
+pub(super) const RULES: &[Rule] = &[];

@@ -1,0 +1,36 @@
+//! Errors of a run, by blame. What the target does is a verdict, never an error.
+
+/// Why a run could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConformanceError {
+    /// Caller: a pattern in the selection names no check.
+    #[error("no check matches {pattern:?}{}", hint(.suggestion.as_deref()))]
+    UnknownCheck {
+        /// The pattern.
+        pattern: String,
+        /// The nearest id, if one is near.
+        suggestion: Option<String>,
+    },
+    /// Caller: a pattern that is not a glob.
+    #[error("{pattern:?} is not a valid pattern: {reason}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Caller: the patterns exclude every check.
+    #[error("nothing selected: --only and --skip leave no check")]
+    NothingSelected,
+    /// Caller or environment: the request cannot be made at all.
+    #[error(transparent)]
+    Http(#[from] ssekit_http::HttpError),
+}
+
+fn hint(suggestion: Option<&str>) -> String {
+    suggestion.map_or_else(
+        || "; `ssekit list` shows them all".into(),
+        |id| format!("; did you mean {id:?}?"),
+    )
+}

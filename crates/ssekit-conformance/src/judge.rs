@@ -1,0 +1,215 @@
+//! From an observation to a record.
+
+use ssekit_record::{
+    CheckOutcome, CheckRecord, CheckSummary, FaultKind, Finding, Level, Observation, ProbeSummary,
+    SCHEMA, Source, Transcript, Verdict,
+};
+
+use crate::{Applies, Case, ConformanceError, Judgement, Probe, Rule, Selection};
+
+/// Judges an observation: pure, the same for a live run and a saved file.
+///
+/// # Errors
+/// When the selection is in error.
+pub fn judge(
+    observation: &Observation,
+    selection: &Selection,
+    gate: Level,
+) -> Result<CheckRecord, ConformanceError> {
+    let rules = selection.rules()?;
+    let case = Case::new(observation);
+    let answer = Answer::of(&case);
+    let checks: Vec<Finding> = rules
+        .iter()
+        .map(|rule| finding(rule, conclude(rule, &case, &answer)))
+        .collect();
+    let outcome = outcome(&answer, &checks, gate);
+    let main = case.main();
+    Ok(CheckRecord {
+        schema: SCHEMA.into(),
+        kind: "check".into(),
+        target: observation.target.clone(),
+        outcome,
+        summary: summary(&case, &answer, &checks, gate),
+        ssekit: env!("CARGO_PKG_VERSION").into(),
+        started_unix_ms: main.map_or(0, |t| t.started_unix_ms),
+        elapsed_ms: main.map_or(0, |t| t.end.at_us / 1000),
+        product: case.product().map(|product| product.name.clone()),
+        http: case.head().map(|head| head.version),
+        gate,
+        counts: CheckSummary::of(&checks),
+        probes: observation
+            .transcripts
+            .iter()
+            .map(|t| probe_summary(t, &case))
+            .collect(),
+        checks,
+    })
+}
+
+/// What the main request got.
+enum Answer {
+    /// Nothing that could be read: why.
+    None(String),
+    /// Bytes that are no HTTP response: what is wrong with them.
+    NotHttp(String),
+    /// A response that no client reads as an event stream: why.
+    Other(String),
+    /// An event stream.
+    Stream,
+}
+
+impl Answer {
+    fn of(case: &Case<'_>) -> Self {
+        let Some(main) = case.main() else {
+            return Self::None("the observation holds no main exchange".into());
+        };
+        let Some(head) = &main.head else {
+            let broken = [
+                FaultKind::NotHttp,
+                FaultKind::HeadInvalid,
+                FaultKind::HeadTooLarge,
+            ];
+            return match broken.iter().find_map(|kind| main.fault(*kind)) {
+                Some(fault) => Self::NotHttp(fault.detail.clone()),
+                None => Self::None(unanswered(main)),
+            };
+        };
+        if main.is_event_stream() {
+            return Self::Stream;
+        }
+        if head.status != 200 {
+            let reason = if head.reason.is_empty() {
+                String::new()
+            } else {
+                format!(" {}", head.reason)
+            };
+            return Self::Other(format!("the answer is {}{reason}", head.status));
+        }
+        Self::Other(match head.content_type_essence() {
+            Some(essence) => format!("the answer is {essence}, not text/event-stream"),
+            None => "the answer has no Content-Type".into(),
+        })
+    }
+}
+
+fn unanswered(main: &Transcript) -> String {
+    if main.end.detail.is_empty() {
+        "the target closed the connection without an answer".into()
+    } else {
+        main.end.detail.clone()
+    }
+}
+
+fn conclude(rule: &Rule, case: &Case<'_>, answer: &Answer) -> Judgement {
+    match answer {
+        Answer::None(why) => Judgement::unverified(format!("no answer: {why}")),
+        Answer::NotHttp(_) if rule.id == "response.status-200" => (rule.judge)(case),
+        Answer::NotHttp(_) => Judgement::not_applicable("the answer is no HTTP response"),
+        Answer::Other(why) if rule.applies == Applies::Stream => {
+            Judgement::not_applicable(format!("no event stream: {why}"))
+        }
+        _ => not_made(rule, case).unwrap_or_else(|| (rule.judge)(case)),
+    }
+}
+
+/// When none of the further exchanges a rule reads was made, why.
+fn not_made(rule: &Rule, case: &Case<'_>) -> Option<Judgement> {
+    if rule.probes.is_empty() || rule.probes.contains(&Probe::Main) {
+        return None;
+    }
+    if rule.probes.iter().any(|p| case.transcript(*p).is_some()) {
+        return None;
+    }
+    let skipped = rule.probes.iter().find_map(|probe| case.skipped(*probe));
+    Some(match skipped {
+        Some(skipped) if skipped.not_applicable => {
+            Judgement::not_applicable(skipped.reason.clone())
+        }
+        Some(skipped) => Judgement::unverified(skipped.reason.clone()),
+        None => Judgement::unverified("the observation does not hold the exchange this needs"),
+    })
+}
+
+/// A judgement with the rule's texts. Only a MUST fails; an informative rule never warns.
+fn finding(rule: &Rule, judgement: Judgement) -> Finding {
+    let level = judgement.level.unwrap_or(rule.level);
+    let verdict = match (judgement.verdict, level) {
+        (Verdict::Fail, Level::Should | Level::Practice) => Verdict::Warn,
+        (Verdict::Fail | Verdict::Warn, Level::Info) => Verdict::Info,
+        (verdict, _) => verdict,
+    };
+    let sources = rule.sources.iter().map(|(name, url)| Source {
+        name: (*name).into(),
+        url: (*url).into(),
+    });
+    Finding {
+        id: rule.id.into(),
+        level,
+        verdict,
+        title: rule.title.into(),
+        expected: judgement.expected.unwrap_or_else(|| rule.expected.into()),
+        actual: judgement.actual,
+        source: sources.collect(),
+        impact: rule.impact.into(),
+        remedy: judgement.remedy.unwrap_or_else(|| rule.remedy.into()),
+        evidence: judgement.evidence,
+    }
+}
+
+fn outcome(answer: &Answer, checks: &[Finding], gate: Level) -> CheckOutcome {
+    if matches!(answer, Answer::None(_)) {
+        CheckOutcome::Incomplete
+    } else if checks.iter().any(|f| CheckRecord::reddens(f, gate)) {
+        CheckOutcome::Nonconformant
+    } else {
+        CheckOutcome::Conformant
+    }
+}
+
+fn summary(case: &Case<'_>, answer: &Answer, checks: &[Finding], gate: Level) -> String {
+    match answer {
+        Answer::None(why) => return format!("No answer: {why}."),
+        Answer::NotHttp(why) => return format!("The answer is no HTTP response: {why}."),
+        Answer::Other(why) => return format!("No event stream to judge: {why}."),
+        Answer::Stream => {}
+    }
+    let red = checks.iter().filter(|f| CheckRecord::reddens(f, gate));
+    let red: Vec<_> = red.map(|f| f.id.as_str()).collect();
+    let silent = case
+        .reading()
+        .is_some_and(|reading| reading.events.is_empty());
+    let seconds = case.observed_us() as f64 / 1e6;
+    let quiet = if silent {
+        format!(
+            " No event arrived in {seconds:.1} s, so rules about events could not be judged; a \
+             longer --observe may see some."
+        )
+    } else {
+        String::new()
+    };
+    match red.as_slice() {
+        [] => format!("The stream keeps every rule that could be judged.{quiet}"),
+        [one] => format!("The stream breaks {one}.{quiet}"),
+        [first, rest @ ..] => format!(
+            "The stream breaks {} rules, {first} first.{quiet}",
+            rest.len() + 1
+        ),
+    }
+}
+
+fn probe_summary(transcript: &Transcript, case: &Case<'_>) -> ProbeSummary {
+    let request = &transcript.request;
+    let events = case
+        .reading_named(&transcript.probe)
+        .map_or(0, |reading| reading.events.len());
+    ProbeSummary {
+        probe: transcript.probe.clone(),
+        request: format!("{} {}", request.method, request.url),
+        status: transcript.head.as_ref().map(|head| head.status),
+        end: transcript.end.kind,
+        bytes: transcript.body.len(),
+        events: events as u64,
+        elapsed_us: transcript.end.at_us,
+    }
+}

@@ -1,0 +1,202 @@
+//! Probes: which exchange is made for what, and when it has shown enough.
+
+use std::time::Duration;
+
+use ssekit_http::{Glimpse, Seen};
+use ssekit_proto::{EventRef, Parser, Sink};
+
+/// One kind of exchange. Twelve or so serve every check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Probe {
+    /// The request of an EventSource, observed for the whole window.
+    Main,
+    /// As main, with the id of an event seen in main that was not the last.
+    Resume,
+    /// As `Resume`, without the credentials the user gave.
+    ResumeAnonymous,
+    /// After a stream that ended: asks again with its last id.
+    ResumeFinished,
+    /// `Last-Event-ID` of a value no server issued.
+    ResumeUnknown,
+    /// `Last-Event-ID` of 4 KiB.
+    ResumeLong,
+    /// `Last-Event-ID` empty.
+    ResumeEmpty,
+    /// `Last-Event-ID` holding non-ASCII UTF-8.
+    ResumeNonAscii,
+    /// `Last-Event-ID` holding percent-encoded line ends and a marker.
+    ResumeMarker,
+    /// No `Accept` field.
+    AcceptAbsent,
+    /// `Accept: */*`.
+    AcceptAny,
+    /// `Accept: application/json`.
+    AcceptJson,
+    /// `HEAD`.
+    Head,
+    /// A safe, unlikely method.
+    Method,
+    /// An HTTP/1.0 request.
+    Http10,
+    /// A path that should not exist.
+    Missing,
+    /// A conditional request.
+    Conditional,
+    /// Two streams opened while others run.
+    Parallel1,
+    /// See [`Probe::Parallel1`].
+    Parallel2,
+    /// A stream that ssekit stops reading (long runs only).
+    Stalled,
+}
+
+/// When a probe has seen enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// The time after the head ran out (or the stream ended).
+    Window(Duration),
+    /// The head arrived; for a head that is no event stream, the given time later.
+    Head(Duration),
+    /// So many events were dispatched, or the time after the head ran out.
+    Events(usize, Duration),
+}
+
+/// Events after which a window closes early: a flood shows nothing new.
+const PLENTY: usize = 20_000;
+
+impl Probe {
+    /// Name in transcripts and evidence, permanent.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Main => "main",
+            Self::Resume => "resume",
+            Self::ResumeAnonymous => "resume-anonymous",
+            Self::ResumeFinished => "resume-finished",
+            Self::ResumeUnknown => "resume-unknown",
+            Self::ResumeLong => "resume-long",
+            Self::ResumeEmpty => "resume-empty",
+            Self::ResumeNonAscii => "resume-non-ascii",
+            Self::ResumeMarker => "resume-marker",
+            Self::AcceptAbsent => "accept-absent",
+            Self::AcceptAny => "accept-any",
+            Self::AcceptJson => "accept-json",
+            Self::Head => "head",
+            Self::Method => "method",
+            Self::Http10 => "http10",
+            Self::Missing => "missing",
+            Self::Conditional => "conditional",
+            Self::Parallel1 => "parallel-1",
+            Self::Parallel2 => "parallel-2",
+            Self::Stalled => "stalled",
+        }
+    }
+
+    /// What the probe asks, in words for plans and reports.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Main => "the request of an EventSource, observed",
+            Self::Resume => "comes back with an id seen before the last event",
+            Self::ResumeAnonymous => "comes back with that id and no credentials",
+            Self::ResumeFinished => "comes back with the last id of a stream that ended",
+            Self::ResumeUnknown => "Last-Event-ID that no server issued",
+            Self::ResumeLong => "Last-Event-ID of 4 KiB",
+            Self::ResumeEmpty => "empty Last-Event-ID",
+            Self::ResumeNonAscii => "Last-Event-ID with non-ASCII UTF-8",
+            Self::ResumeMarker => "Last-Event-ID with encoded line ends and a marker",
+            Self::AcceptAbsent => "no Accept",
+            Self::AcceptAny => "Accept: */*",
+            Self::AcceptJson => "Accept: application/json",
+            Self::Head => "HEAD",
+            Self::Method => "a safe method few servers implement",
+            Self::Http10 => "an HTTP/1.0 request",
+            Self::Missing => "a path that should not exist",
+            Self::Conditional => "a conditional request",
+            Self::Parallel1 | Self::Parallel2 => "one of two further streams at the same time",
+            Self::Stalled => "a stream that is not read",
+        }
+    }
+}
+
+/// Watches one exchange and says when to leave.
+pub(crate) struct Watch {
+    until: Until,
+    parser: Parser,
+    events: usize,
+    head: Option<(u64, bool)>,
+    spoilt: bool,
+}
+
+struct Count<'a>(&'a mut usize);
+
+impl Sink for Count<'_> {
+    fn event(&mut self, _: EventRef<'_>) {
+        *self.0 += 1;
+    }
+}
+
+impl Watch {
+    pub(crate) fn new(until: Until) -> Self {
+        Self {
+            until,
+            parser: Parser::new(),
+            events: 0,
+            head: None,
+            spoilt: false,
+        }
+    }
+
+    /// Events dispatched so far.
+    pub(crate) fn events(&self) -> usize {
+        self.events
+    }
+
+    pub(crate) fn see(&mut self, glimpse: &Glimpse<'_>) -> Seen {
+        let now = match glimpse {
+            Glimpse::Head(head) => {
+                let stream = head.status == 200
+                    && head.content_type_essence().as_deref() == Some("text/event-stream");
+                self.head = Some((head.at_us, stream));
+                head.at_us
+            }
+            Glimpse::Content { bytes, at_us } => {
+                // A limit passed is judged later, from the transcript.
+                self.spoilt |= self
+                    .parser
+                    .feed(bytes, &mut Count(&mut self.events))
+                    .is_err();
+                *at_us
+            }
+            Glimpse::Idle { at_us } => *at_us,
+            _ => return Seen::More,
+        };
+        if self.enough(now) {
+            Seen::Enough
+        } else {
+            Seen::More
+        }
+    }
+
+    fn enough(&self, now_us: u64) -> bool {
+        let Some((head_us, stream)) = self.head else {
+            return false;
+        };
+        let since = Duration::from_micros(now_us.saturating_sub(head_us));
+        if self.spoilt {
+            return true;
+        }
+        match self.until {
+            Until::Window(window) => {
+                since >= window
+                    || (self.events >= PLENTY && since >= Duration::from_secs(1))
+                    || (!stream && since >= Duration::from_secs(1))
+            }
+            Until::Head(grace) => stream || since >= grace,
+            Until::Events(count, longest) => {
+                self.events >= count
+                    || since >= longest
+                    || (!stream && since >= Duration::from_millis(300))
+            }
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! A transcript's bytes read as an event stream, with offsets and arrival times.
+
+use ssekit_proto::{Diagnostic, EventRef, LimitError, Line, LineEnding, LineKind, Parser, Sink};
+use ssekit_record::Transcript;
+
+pub use ssekit_proto::DiagnosticKind;
+
+/// Everything the standard's interpretation finds in one transcript.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// Dispatched events, in order.
+    pub events: Vec<EventSeen>,
+    /// Complete lines, in order.
+    pub lines: Vec<LineSeen>,
+    /// Comment lines, in order.
+    pub comments: Vec<CommentSeen>,
+    /// What the parser noticed, in order.
+    pub diagnostics: Vec<DiagnosticSeen>,
+    /// Reconnection times set, in order, in milliseconds.
+    pub retries: Vec<u64>,
+    /// The last event ID string at the end.
+    pub last_event_id: String,
+    /// Whether an incomplete block was discarded at the end.
+    pub discarded: bool,
+    /// Offset where the last complete block ended: what follows is a pending block or line.
+    pub tail: u64,
+    /// Set when a limit of the parser stopped the reading.
+    pub limit: Option<LimitError>,
+}
+
+/// A dispatched event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventSeen {
+    /// Event type.
+    pub event: String,
+    /// Data.
+    pub data: String,
+    /// Last event ID string at dispatch.
+    pub last_event_id: String,
+    /// Whether the block itself carried a valid id.
+    pub has_id: bool,
+    /// Offset of the first byte of the block.
+    pub start: u64,
+    /// Offset after the empty line that dispatched it.
+    pub end: u64,
+    /// Arrival of its first byte, in microseconds since the exchange began.
+    pub first_us: u64,
+    /// Arrival of its last byte: when a client could dispatch it.
+    pub at_us: u64,
+}
+
+/// A complete line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineSeen {
+    /// Offset of its first byte.
+    pub offset: u64,
+    /// Length without the ending.
+    pub len: u64,
+    /// What ended it.
+    pub ending: LineEnd,
+    /// What it is.
+    pub shape: LineShape,
+}
+
+/// What ended a line, known with hindsight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LineEnd {
+    /// LF.
+    Lf,
+    /// CR alone.
+    Cr,
+    /// CR LF.
+    CrLf,
+}
+
+impl LineEnd {
+    /// The name people use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lf => "LF",
+            Self::Cr => "CR",
+            Self::CrLf => "CRLF",
+        }
+    }
+
+    /// Length in bytes.
+    pub fn width(self) -> u64 {
+        if self == Self::CrLf { 2 } else { 1 }
+    }
+}
+
+/// What a line is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LineShape {
+    /// Empty: dispatches.
+    Blank,
+    /// A comment.
+    Comment,
+    /// A field; bytes that are not UTF-8 are shown as U+FFFD.
+    Field {
+        /// Field name.
+        name: String,
+        /// Value, one leading space removed.
+        value: String,
+        /// Whether there was a colon.
+        colon: bool,
+        /// Whether a space was removed.
+        space: bool,
+    },
+}
+
+/// A comment line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommentSeen {
+    /// What follows the colon.
+    pub text: String,
+    /// Offset of the colon.
+    pub offset: u64,
+    /// Arrival, in microseconds since the exchange began.
+    pub at_us: u64,
+}
+
+/// What the parser noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiagnosticSeen {
+    /// What.
+    pub kind: DiagnosticKind,
+    /// Offset in the stream.
+    pub offset: u64,
+}
+
+impl Reading {
+    /// Reads the decoded content of a transcript.
+    pub fn of(transcript: &Transcript) -> Self {
+        let stream = transcript.stream();
+        let mut sink = Collector {
+            reading: Self::default(),
+            transcript,
+        };
+        let mut parser = Parser::new();
+        let fed = parser.feed(&stream.bytes, &mut sink);
+        let end = parser.finish(&mut sink);
+        let mut reading = sink.reading;
+        reading.limit = fed.err();
+        reading.last_event_id = end.last_event_id;
+        reading.discarded = end.discarded;
+        reading
+    }
+
+    /// The first diagnostic of a kind.
+    pub fn first(&self, kind: DiagnosticKind) -> Option<DiagnosticSeen> {
+        self.diagnostics.iter().copied().find(|d| d.kind == kind)
+    }
+
+    /// Every diagnostic of a kind.
+    pub fn all(&self, kind: DiagnosticKind) -> impl Iterator<Item = DiagnosticSeen> + '_ {
+        self.diagnostics
+            .iter()
+            .copied()
+            .filter(move |d| d.kind == kind)
+    }
+
+    /// Every field line with this exact name: the line and its value.
+    pub fn fields<'a>(
+        &'a self,
+        wanted: &'a str,
+    ) -> impl Iterator<Item = (&'a LineSeen, &'a str)> + 'a {
+        self.lines.iter().filter_map(move |line| match &line.shape {
+            LineShape::Field { name, value, .. } if name == wanted => Some((line, value.as_str())),
+            _ => None,
+        })
+    }
+
+    /// Blocks: runs of lines between blank lines, the pending one at the end left out.
+    pub fn blocks(&self) -> impl Iterator<Item = &[LineSeen]> {
+        let complete = self
+            .lines
+            .iter()
+            .rposition(|line| line.shape == LineShape::Blank)
+            .map_or(0, |last| last + 1);
+        self.lines[..complete]
+            .split_inclusive(|line| line.shape == LineShape::Blank)
+            .map(|block| &block[..block.len() - 1])
+            .filter(|block| !block.is_empty())
+    }
+}
+
+struct Collector<'a> {
+    reading: Reading,
+    transcript: &'a Transcript,
+}
+
+impl Collector<'_> {
+    fn arrival(&self, offset: u64) -> u64 {
+        self.transcript.stream().arrival_us(offset).unwrap_or(0)
+    }
+}
+
+impl Sink for Collector<'_> {
+    const OBSERVE: bool = true;
+
+    fn event(&mut self, event: EventRef<'_>) {
+        let first_us = self.arrival(event.start);
+        let at_us = self.arrival(event.end.saturating_sub(1));
+        self.reading.events.push(EventSeen {
+            event: event.event.to_owned(),
+            data: event.data.to_owned(),
+            last_event_id: event.last_event_id.to_owned(),
+            has_id: event.has_id,
+            start: event.start,
+            end: event.end,
+            first_us,
+            at_us,
+        });
+    }
+
+    fn comment(&mut self, text: &str, offset: u64) {
+        let at_us = self.arrival(offset);
+        self.reading.comments.push(CommentSeen {
+            text: text.to_owned(),
+            offset,
+            at_us,
+        });
+    }
+
+    fn retry(&mut self, ms: u64) {
+        self.reading.retries.push(ms);
+    }
+
+    fn line(&mut self, line: Line<'_>) {
+        let len = line.bytes.len() as u64;
+        let after = usize::try_from(line.offset + len + 1).unwrap_or(usize::MAX);
+        let ending = match line.ending {
+            LineEnding::Lf => LineEnd::Lf,
+            _ if self.transcript.stream().bytes.get(after) == Some(&b'\n') => LineEnd::CrLf,
+            _ => LineEnd::Cr,
+        };
+        let shape = match line.kind {
+            LineKind::Blank => LineShape::Blank,
+            LineKind::Comment(_) => LineShape::Comment,
+            LineKind::Field {
+                name,
+                value,
+                colon,
+                space,
+            } => LineShape::Field {
+                name: String::from_utf8_lossy(name).into_owned(),
+                value: String::from_utf8_lossy(value).into_owned(),
+                colon,
+                space,
+            },
+        };
+        if shape == LineShape::Blank {
+            self.reading.tail = line.offset + len + ending.width();
+        }
+        self.reading.lines.push(LineSeen {
+            offset: line.offset,
+            len,
+            ending,
+            shape,
+        });
+    }
+
+    fn diagnostic(&mut self, diagnostic: Diagnostic) {
+        self.reading.diagnostics.push(DiagnosticSeen {
+            kind: diagnostic.kind,
+            offset: diagnostic.offset,
+        });
+    }
+}

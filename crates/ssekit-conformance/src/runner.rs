@@ -1,0 +1,245 @@
+//! Runs the probes a selection needs and judges what they saw.
+
+use std::time::{Duration, Instant};
+
+use ssekit_http::{Ask, Glimpse, Options, Seen, observe};
+use ssekit_record::{CheckRecord, EndKind, Observation, Skipped, Transcript};
+use tokio::task::JoinSet;
+
+use crate::plan::{self, Learnt};
+use crate::probe::{Until, Watch};
+use crate::{CheckOptions, ConformanceError, Probe, Reading, Rule, judge};
+
+/// Connections open at once, at most.
+const AT_ONCE: usize = 4;
+/// Longest wait for a head in the probes after main, unless main itself was slower.
+const HEAD_WAIT: Duration = Duration::from_millis(2500);
+/// Time given to asking again, alone, what got no answer beside others.
+const SECOND_TRIES: Duration = Duration::from_secs(8);
+
+/// What a run reports while it goes on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Progress<'a> {
+    /// The probes that will be made, main first.
+    Planned(&'a [Probe]),
+    /// A probe begins.
+    Started(Probe),
+    /// The main observation goes on.
+    Observing {
+        /// Since its head, or since it began.
+        elapsed: Duration,
+        /// Its whole window.
+        window: Duration,
+        /// Events dispatched so far.
+        events: usize,
+    },
+    /// A probe ended.
+    Finished(Probe, &'a Transcript),
+    /// A probe is not made.
+    Skipped(&'a Skipped),
+}
+
+/// The answer of a run.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// What was found.
+    pub record: CheckRecord,
+    /// What was seen, to save or to judge again.
+    pub observation: Observation,
+}
+
+/// Checks a live target.
+///
+/// Dropping the future closes every connection.
+///
+/// # Errors
+/// For faults of the caller or the environment. Whatever the target does is in the record.
+pub async fn check(
+    options: &CheckOptions,
+    sink: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> Result<Checked, ConformanceError> {
+    let began = Instant::now();
+    let rules = options.selection.rules()?;
+    let probes = plan::probes(options, &rules);
+    sink(Progress::Planned(&probes));
+    let mut observation = Observation::new(ssekit_record::redact_url(&options.target));
+    observation.skipped = unasked(options, &rules);
+    let main = observe_main(options, sink).await?;
+    let goes_on = main.is_event_stream();
+    observation.transcripts.push(main);
+    if goes_on {
+        follow_up(options, &probes, &mut observation, sink).await?;
+    } else {
+        let rest = probes.iter().filter(|probe| **probe != Probe::Main);
+        observation.skipped.extend(rest.map(|probe| Skipped {
+            probe: probe.name().into(),
+            reason: "the main answer is no event stream".into(),
+            not_applicable: true,
+        }));
+    }
+    let mut record = judge(&observation, &options.selection, options.gate)?;
+    record.elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(Checked {
+        record,
+        observation,
+    })
+}
+
+fn unasked(options: &CheckOptions, rules: &[&'static Rule]) -> Vec<Skipped> {
+    let mut probes: Vec<Probe> = rules.iter().flat_map(|rule| rule.probes).copied().collect();
+    probes.sort_unstable();
+    probes.dedup();
+    probes
+        .into_iter()
+        .filter_map(|probe| plan::unasked(probe, options))
+        .collect()
+}
+
+async fn observe_main(
+    options: &CheckOptions,
+    sink: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> Result<Transcript, ConformanceError> {
+    sink(Progress::Started(Probe::Main));
+    let window = options.window();
+    // Main depends on nothing learnt, so it is never skipped.
+    let Ok(ask) = plan::ask(Probe::Main, options, None) else {
+        return Err(ConformanceError::NothingSelected);
+    };
+    let mut watch = Watch::new(plan::until(Probe::Main, options));
+    let mut head_us = 0;
+    let mut observer = |glimpse: Glimpse<'_>| {
+        let seen = watch.see(&glimpse);
+        match glimpse {
+            Glimpse::Head(head) => head_us = head.at_us,
+            Glimpse::Content { at_us, .. } | Glimpse::Idle { at_us } => sink(Progress::Observing {
+                elapsed: Duration::from_micros(at_us.saturating_sub(head_us)),
+                window,
+                events: watch.events(),
+            }),
+            _ => {}
+        }
+        seen
+    };
+    let transcript = observe(&ask, &exchange(options, options.timeout), &mut observer).await?;
+    sink(Progress::Finished(Probe::Main, &transcript));
+    Ok(transcript)
+}
+
+fn exchange(options: &CheckOptions, head_timeout: Duration) -> Options {
+    Options {
+        connect_timeout: options.timeout,
+        head_timeout,
+        trust: options.trust.clone(),
+        limits: options.limits,
+        ..Options::default()
+    }
+}
+
+/// Every probe but main, a few at once; what got no answer is asked again alone, since a server
+/// that serves one connection at a time is slow, not wrong.
+async fn follow_up(
+    options: &CheckOptions,
+    probes: &[Probe],
+    observation: &mut Observation,
+    sink: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> Result<(), ConformanceError> {
+    let main = observation.transcripts[0].clone();
+    let reading = Reading::of(&main);
+    let learnt = Learnt {
+        transcript: &main,
+        reading: &reading,
+    };
+    let mut waiting = Vec::new();
+    for probe in probes.iter().copied().filter(|p| *p != Probe::Main) {
+        match plan::ask(probe, options, Some(learnt)) {
+            Ok(ask) => waiting.push((probe, ask)),
+            Err(skipped) => {
+                sink(Progress::Skipped(&skipped));
+                observation.skipped.push(skipped);
+            }
+        }
+    }
+    let head_us = main.head.as_ref().map_or(0, |head| head.at_us);
+    let patience = HEAD_WAIT
+        .max(Duration::from_micros(head_us) * 2)
+        .min(options.timeout);
+    let exchange = exchange(options, patience);
+    let mut seen = several(waiting, options, &exchange, sink).await?;
+    ask_again(&mut seen, options, &exchange, sink).await?;
+    observation
+        .transcripts
+        .extend(seen.into_iter().map(|(_, _, transcript)| transcript));
+    Ok(())
+}
+
+type Exchanged = (Probe, Ask, Transcript);
+
+async fn several(
+    waiting: Vec<(Probe, Ask)>,
+    options: &CheckOptions,
+    exchange: &Options,
+    sink: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> Result<Vec<Exchanged>, ConformanceError> {
+    let mut running = JoinSet::new();
+    let mut seen = Vec::new();
+    let mut waiting = waiting.into_iter();
+    loop {
+        while running.len() < AT_ONCE {
+            let Some((probe, ask)) = waiting.next() else {
+                break;
+            };
+            sink(Progress::Started(probe));
+            let until = plan::until(probe, options);
+            let exchange = exchange.clone();
+            running.spawn(async move {
+                let transcript = one(&ask, &exchange, until).await;
+                (probe, ask, transcript)
+            });
+        }
+        let Some(done) = running.join_next().await else {
+            break;
+        };
+        let (probe, ask, transcript) = match done {
+            Ok(done) => done,
+            // A panic in a probe is ours: let it surface as one.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => continue,
+        };
+        let transcript = transcript?;
+        sink(Progress::Finished(probe, &transcript));
+        seen.push((probe, ask, transcript));
+    }
+    seen.sort_by_key(|(probe, _, _)| *probe);
+    Ok(seen)
+}
+
+async fn one(ask: &Ask, exchange: &Options, until: Until) -> Result<Transcript, ConformanceError> {
+    let mut watch = Watch::new(until);
+    let mut observer = |glimpse: Glimpse<'_>| -> Seen { watch.see(&glimpse) };
+    Ok(observe(ask, exchange, &mut observer).await?)
+}
+
+async fn ask_again(
+    seen: &mut [Exchanged],
+    options: &CheckOptions,
+    exchange: &Options,
+    sink: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> Result<(), ConformanceError> {
+    let began = Instant::now();
+    for (probe, ask, transcript) in seen {
+        // The parallel probes ask exactly whether several streams work at once.
+        let beside_others = matches!(probe, Probe::Parallel1 | Probe::Parallel2);
+        let unanswered = matches!(
+            transcript.end.kind,
+            EndKind::TimedOut | EndKind::Unreachable
+        );
+        if beside_others || !unanswered || began.elapsed() > SECOND_TRIES {
+            continue;
+        }
+        sink(Progress::Started(*probe));
+        *transcript = one(ask, exchange, plan::until(*probe, options)).await?;
+        sink(Progress::Finished(*probe, transcript));
+    }
+    Ok(())
+}

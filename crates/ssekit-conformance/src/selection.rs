@@ -1,0 +1,89 @@
+//! Which checks run.
+
+use globset::{Glob, GlobSet, GlobSetBuilder};
+
+use crate::{ConformanceError, Rule, registry};
+
+/// Globs over check ids; a group name alone selects the group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Only these; empty selects all.
+    pub only: Vec<String>,
+    /// Not these.
+    pub skip: Vec<String>,
+}
+
+impl Selection {
+    /// The rules selected, in the order of the registry.
+    ///
+    /// # Errors
+    /// When a pattern matches no check at all, is no glob, or nothing is left.
+    pub fn rules(&self) -> Result<Vec<&'static Rule>, ConformanceError> {
+        let only = compile(&self.only)?;
+        let skip = compile(&self.skip)?;
+        let chosen: Vec<_> = registry()
+            .iter()
+            .filter(|rule| self.only.is_empty() || only.is_match(rule.id))
+            .filter(|rule| !skip.is_match(rule.id))
+            .collect();
+        if chosen.is_empty() {
+            return Err(ConformanceError::NothingSelected);
+        }
+        Ok(chosen)
+    }
+}
+
+fn compile(patterns: &[String]) -> Result<GlobSet, ConformanceError> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        let is_group = registry().iter().any(|rule| rule.group() == pattern);
+        let text = if is_group {
+            format!("{pattern}.*")
+        } else {
+            pattern.clone()
+        };
+        let bad = |reason: globset::Error| ConformanceError::Pattern {
+            pattern: pattern.clone(),
+            reason: reason.kind().to_string(),
+        };
+        let glob = Glob::new(&text).map_err(bad)?;
+        let matcher = glob.compile_matcher();
+        if !registry().iter().any(|rule| matcher.is_match(rule.id)) {
+            return Err(ConformanceError::UnknownCheck {
+                pattern: pattern.clone(),
+                suggestion: nearest(pattern),
+            });
+        }
+        set.add(glob);
+    }
+    set.build().map_err(|error| ConformanceError::Pattern {
+        pattern: patterns.join(","),
+        reason: error.to_string(),
+    })
+}
+
+/// The id nearest to a mistyped one.
+pub(crate) fn nearest(typed: &str) -> Option<String> {
+    registry()
+        .iter()
+        .map(|rule| (distance(typed, rule.id), rule.id))
+        .min()
+        .filter(|(far, id)| *far <= id.len() / 3)
+        .map(|(_, id)| id.to_owned())
+}
+
+/// Levenshtein distance.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let cost = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
