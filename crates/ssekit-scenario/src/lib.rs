@@ -2,4 +2,4 @@
 mod script;
 mod subject;
 pub use script::{Script, ScriptError, ScriptLimits, Step};
-pub use subject::{Subject, SubjectError};
+pub use subject::{Expectation, ResolvedSubject, Subject, SubjectError};
