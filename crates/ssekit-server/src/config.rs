@@ -1,0 +1,31 @@
+//! What a server is started with.
+use crate::Defect;
+use std::{net::SocketAddr, time::Duration};
+
+/// How to start a [`crate::Server`].
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Address to listen on; port 0 takes a free one. Default `127.0.0.1:0`.
+    pub listen: SocketAddr,
+    /// Serve TLS with a certificate made at start. Default off.
+    pub tls: bool,
+    /// The one way in which the server is broken. Default none.
+    pub defect: Option<Defect>,
+    /// Longest silence on a stream before a comment is sent. Default 10 s, within the 15 s
+    /// advised by WHATWG HTML, "Server-sent events", authoring notes.
+    pub heartbeat: Duration,
+    /// How many past events a resumed stream can be given. Default 1024.
+    pub history: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: false,
+            defect: None,
+            heartbeat: Duration::from_secs(10),
+            history: 1024,
+        }
+    }
+}
