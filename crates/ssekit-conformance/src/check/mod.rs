@@ -12,6 +12,9 @@ mod line;
 mod response;
 mod resume;
 mod retry;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, dead_code)]
+mod sample;
 mod source;
 
 use crate::Rule;
