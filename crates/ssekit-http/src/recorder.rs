@@ -1,0 +1,254 @@
+//! Builds the transcript of one exchange while it runs, and shows it to the observer.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use ssekit_record::{
+    Capture, Chunk, Connection, End, EndKind, Fault, FaultKind, Field, Head, Request, Transcript,
+};
+
+use crate::client::{Glimpse, Observer, Seen};
+use crate::head_reader::RawHead;
+use crate::options::Limits;
+use crate::redirect::{Judgement, Trail};
+
+/// Faults kept of one kind: a thousand bad chunks tell no more than these.
+const FAULTS_PER_KIND: usize = 16;
+
+/// The transcript in the making. Once it has ended, nothing but faults is added.
+pub(crate) struct Recorder<'o> {
+    began: Instant,
+    limits: Limits,
+    trail: &'o Trail,
+    observer: &'o mut Observer<'o>,
+    transcript: Transcript,
+    end: Option<End>,
+    next: Option<url::Url>,
+    remark: String,
+}
+
+impl<'o> Recorder<'o> {
+    /// Starts the clock of the exchange.
+    pub fn new(
+        probe: &str,
+        request: Request,
+        limits: Limits,
+        trail: &'o Trail,
+        observer: &'o mut Observer<'o>,
+    ) -> Self {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH);
+        let transcript = Transcript {
+            probe: probe.into(),
+            started_unix_ms: unix.map_or(0, |d| d.as_millis() as u64),
+            request,
+            connection: Connection::default(),
+            redirects: trail.redirects().to_vec(),
+            head: None,
+            wire: Capture::default(),
+            chunks: Vec::new(),
+            trailers: Vec::new(),
+            body: Capture::default(),
+            content: None,
+            faults: Vec::new(),
+            end: End {
+                kind: EndKind::Left,
+                at_us: 0,
+                detail: String::new(),
+            },
+        };
+        Self {
+            began: Instant::now(),
+            limits,
+            trail,
+            observer,
+            transcript,
+            end: None,
+            next: None,
+            remark: String::new(),
+        }
+    }
+
+    /// Microseconds from the beginning to `then`.
+    pub fn us(&self, then: Instant) -> u64 {
+        then.saturating_duration_since(self.began).as_micros() as u64
+    }
+
+    /// Microseconds since the beginning.
+    pub fn now_us(&self) -> u64 {
+        self.us(Instant::now())
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    pub fn connection(&mut self) -> &mut Connection {
+        &mut self.transcript.connection
+    }
+
+    pub fn request(&mut self) -> &mut Request {
+        &mut self.transcript.request
+    }
+
+    /// Whether nothing more is wanted from the peer.
+    pub fn is_over(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// Whether the message was complete.
+    pub fn is_clean(&self) -> bool {
+        self.end.as_ref().is_some_and(|e| e.kind == EndKind::Clean)
+    }
+
+    pub fn has_head(&self) -> bool {
+        self.transcript.head.is_some()
+    }
+
+    /// When the head was complete; 0 before.
+    pub fn head_at_us(&self) -> u64 {
+        self.transcript.head.as_ref().map_or(0, |h| h.at_us)
+    }
+
+    /// Bytes after the head so far.
+    pub fn wire_len(&self) -> u64 {
+        self.transcript.wire.len()
+    }
+
+    /// Length of the body so far.
+    pub fn body_len(&self) -> u64 {
+        self.transcript.body.len()
+    }
+
+    pub fn fault(&mut self, kind: FaultKind, offset: u64, at_us: u64, detail: impl Into<String>) {
+        let faults = &mut self.transcript.faults;
+        if faults.iter().filter(|f| f.kind == kind).count() < FAULTS_PER_KIND {
+            faults.push(Fault {
+                kind,
+                offset,
+                at_us,
+                detail: detail.into(),
+            });
+        }
+    }
+
+    /// Notes the end; only the first one counts.
+    pub fn end(&mut self, kind: EndKind, at_us: u64, detail: &str) {
+        if self.end.is_none() {
+            self.end = Some(End {
+                kind,
+                at_us,
+                detail: detail.into(),
+            });
+        }
+    }
+
+    /// Takes the final head. A redirect to follow ends the exchange.
+    pub fn head(&mut self, raw: &RawHead, interim: Vec<u16>, at_us: u64) {
+        let head = Head {
+            version: raw.version,
+            status: raw.status,
+            reason: raw.reason.clone(),
+            fields: raw.fields.iter().map(|f| self.trail.record(f)).collect(),
+            at_us,
+            interim,
+        };
+        self.transcript.head = Some(head);
+        match self.trail.judge(raw) {
+            Judgement::Follow(url) => {
+                self.next = Some(url);
+                return self.end(EndKind::Left, at_us, "redirect followed");
+            }
+            Judgement::Stop(why) => self.remark = why,
+            Judgement::Final => {}
+        }
+        if let Some(head) = &self.transcript.head
+            && (self.observer)(Glimpse::Head(head)) == Seen::Enough
+        {
+            self.end(EndKind::Left, at_us, "");
+        }
+    }
+
+    /// Keeps bytes after the head as they came, within the limits; gives what was kept.
+    pub fn wire<'b>(&mut self, bytes: &'b [u8], at_us: u64) -> &'b [u8] {
+        let (kept, full) = self.room(&self.transcript.wire, bytes);
+        self.transcript.wire.push(kept, at_us);
+        if let Some(full) = full {
+            self.end(EndKind::Limit, at_us, &full);
+        }
+        kept
+    }
+
+    /// Keeps content, undoes its coding and shows it.
+    pub fn body(&mut self, bytes: &[u8], at_us: u64) {
+        let (kept, full) = self.room(&self.transcript.body, bytes);
+        self.transcript.body.push(kept, at_us);
+        if !kept.is_empty() {
+            self.show(kept, at_us);
+        }
+        if let Some(full) = full {
+            self.end(EndKind::Limit, at_us, &full);
+        }
+    }
+
+    fn show(&mut self, bytes: &[u8], at_us: u64) {
+        if (self.observer)(Glimpse::Content { bytes, at_us }) == Seen::Enough {
+            self.end(EndKind::Left, at_us, "");
+        }
+    }
+
+    /// What of `bytes` may still be kept, and in words which limit is reached.
+    fn room<'b>(&self, capture: &Capture, bytes: &'b [u8]) -> (&'b [u8], Option<String>) {
+        if capture.slices.len() >= self.limits.slices {
+            let full = format!("stopped after {} slices", self.limits.slices);
+            return (&[], (!bytes.is_empty()).then_some(full));
+        }
+        let room = self.limits.body.saturating_sub(capture.bytes.len());
+        if bytes.len() > room {
+            let full = format!("stopped after {}", in_bytes(self.limits.body));
+            return (&bytes[..room], Some(full));
+        }
+        (bytes, None)
+    }
+
+    pub fn chunk(&mut self, chunk: Chunk, at_us: u64) {
+        if self.transcript.chunks.len() >= self.limits.slices {
+            let full = format!("stopped after {} chunks", self.limits.slices);
+            return self.end(EndKind::Limit, at_us, &full);
+        }
+        self.transcript.chunks.push(chunk);
+    }
+
+    pub fn trailer(&mut self, field: Field) {
+        self.transcript.trailers.push(field);
+    }
+
+    /// Tells the observer that time passes.
+    pub fn idle(&mut self) {
+        let at_us = self.now_us();
+        if !self.is_over() && (self.observer)(Glimpse::Idle { at_us }) == Seen::Enough {
+            self.end(EndKind::Left, at_us, "");
+        }
+    }
+
+    /// The transcript, and where a followed redirect leads.
+    pub fn finish(mut self) -> (Transcript, Option<url::Url>) {
+        let at_us = self.now_us();
+        self.end(EndKind::Left, at_us, "");
+        if let Some(mut end) = self.end {
+            if !self.remark.is_empty() {
+                let space = if end.detail.is_empty() { "" } else { "; " };
+                end.detail = format!("{}{space}{}", self.remark, end.detail);
+            }
+            self.transcript.end = end;
+        }
+        (self.transcript, self.next)
+    }
+}
+
+/// A size in words: whole MiB or KiB where it is, else bytes.
+fn in_bytes(size: usize) -> String {
+    match size {
+        s if s >= 1 << 20 && s.is_multiple_of(1 << 20) => format!("{} MiB", s >> 20),
+        s if s >= 1 << 10 && s.is_multiple_of(1 << 10) => format!("{} KiB", s >> 10),
+        s => format!("{s} bytes"),
+    }
+}
