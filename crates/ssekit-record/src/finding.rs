@@ -107,7 +107,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Where a rule comes from. Written in JSON as `{"name", "url"}`.
+/// Where a rule comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// Standard and section, such as `RFC 9112 7.1`; `practice` rules may cite documentation.
@@ -230,7 +230,9 @@ pub struct Finding {
     pub expected: String,
     /// What was seen; for `n/a` and `unverified`, why.
     pub actual: String,
-    /// Where the rule comes from.
+    /// Where the rule comes from. In JSON `source` names it in one string, and `sources` lists
+    /// names and links.
+    #[serde(flatten, with = "named_sources")]
     pub source: Vec<Source>,
     /// What a violation does to users.
     pub impact: String,
@@ -240,9 +242,62 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
 }
 
+mod named_sources {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Source;
+
+    #[derive(Serialize)]
+    struct Written<'a> {
+        source: String,
+        sources: &'a [Source],
+    }
+
+    #[derive(Deserialize)]
+    struct Read {
+        #[serde(default)]
+        sources: Vec<Source>,
+    }
+
+    pub(super) fn serialize<S: Serializer>(sources: &[Source], to: S) -> Result<S::Ok, S::Error> {
+        let names: Vec<_> = sources.iter().map(|s| s.name.as_str()).collect();
+        let source = names.join("; ");
+        Written { source, sources }.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Source>, D::Error> {
+        Ok(Read::deserialize(from)?.sources)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
+
+    #[test]
+    fn sources_are_written_as_text_and_as_a_list_and_read_back() {
+        let source = |name: &str| Source {
+            name: name.into(),
+            url: String::new(),
+        };
+        let finding = Finding {
+            id: "a.b".into(),
+            level: Level::Must,
+            verdict: Verdict::Fail,
+            title: String::new(),
+            expected: String::new(),
+            actual: String::new(),
+            source: vec![source("RFC 9112 7.1"), source("HTML")],
+            impact: String::new(),
+            remedy: String::new(),
+            evidence: Vec::new(),
+        };
+        let json = serde_json::to_string(&finding).unwrap();
+        assert!(json.contains(r#""source":"RFC 9112 7.1; HTML""#), "{json}");
+        assert_eq!(serde_json::from_str::<Finding>(&json).unwrap(), finding);
+    }
 
     #[test]
     fn excerpt_marks_the_place_and_escapes() {
