@@ -1,5 +1,7 @@
 //! What to check and how.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ssekit_http::{HttpChoice, Limits, TlsTrust};
@@ -39,6 +41,9 @@ pub struct CheckOptions {
     pub gate: Level,
     /// Bounds on what is stored of an exchange.
     pub limits: Limits,
+    /// Set from elsewhere, it ends a run early: open exchanges are left, no other is made, and the
+    /// record judges what was seen until then.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl CheckOptions {
@@ -59,7 +64,13 @@ impl CheckOptions {
             selection: Selection::default(),
             gate: Level::Must,
             limits: Limits::default(),
+            stop: Arc::default(),
         }
+    }
+
+    /// Whether the run was asked to end.
+    pub(crate) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 
     /// How long the main observation lasts.

@@ -1,5 +1,7 @@
 //! Runs the probes a selection needs and judges what they saw.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ssekit_http::{Ask, Glimpse, Options, Seen, observe};
@@ -68,15 +70,18 @@ pub async fn check(
     let main = observe_main(options, sink).await?;
     let goes_on = main.is_event_stream();
     observation.transcripts.push(main);
-    if goes_on {
+    if goes_on && !options.stopped() {
         follow_up(options, &probes, &mut observation, sink).await?;
-    } else {
+    } else if !goes_on {
         let rest = probes.iter().filter(|probe| **probe != Probe::Main);
         observation.skipped.extend(rest.map(|probe| Skipped {
             probe: probe.name().into(),
             reason: "the main answer is no event stream".into(),
             not_applicable: true,
         }));
+    }
+    if options.stopped() {
+        observation.outcome = "interrupted".into();
     }
     let mut record = judge(&observation, &options.selection, options.gate)?;
     record.elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -119,7 +124,7 @@ async fn observe_main(
             }),
             _ => {}
         }
-        seen
+        unless_stopped(&options.stop, seen)
     };
     let transcript = observe(&ask, &exchange(options, options.timeout), &mut observer).await?;
     sink(Progress::Finished(Probe::Main, &transcript));
@@ -186,14 +191,15 @@ async fn several(
     let mut waiting = waiting.into_iter();
     loop {
         while running.len() < AT_ONCE {
-            let Some((probe, ask)) = waiting.next() else {
+            let next = waiting.next().filter(|_| !options.stopped());
+            let Some((probe, ask)) = next else {
                 break;
             };
             sink(Progress::Started(probe));
             let until = plan::until(probe, options);
-            let exchange = exchange.clone();
+            let (stop, exchange) = (Arc::clone(&options.stop), exchange.clone());
             running.spawn(async move {
-                let transcript = one(&ask, &exchange, until).await;
+                let transcript = one(&ask, &stop, &exchange, until).await;
                 (probe, ask, transcript)
             });
         }
@@ -207,6 +213,10 @@ async fn several(
             Err(_) => continue,
         };
         let transcript = transcript?;
+        if options.stopped() {
+            // Cut short, it would show less than the target has to show.
+            continue;
+        }
         sink(Progress::Finished(probe, &transcript));
         seen.push((probe, ask, transcript));
     }
@@ -214,10 +224,24 @@ async fn several(
     Ok(seen)
 }
 
-async fn one(ask: &Ask, exchange: &Options, until: Until) -> Result<Transcript, ConformanceError> {
+async fn one(
+    ask: &Ask,
+    stop: &AtomicBool,
+    exchange: &Options,
+    until: Until,
+) -> Result<Transcript, ConformanceError> {
     let mut watch = Watch::new(until);
-    let mut observer = |glimpse: Glimpse<'_>| -> Seen { watch.see(&glimpse) };
+    let mut observer = |glimpse: Glimpse<'_>| unless_stopped(stop, watch.see(&glimpse));
     Ok(observe(ask, exchange, &mut observer).await?)
+}
+
+/// Leaves when the run was asked to end.
+fn unless_stopped(stop: &AtomicBool, seen: Seen) -> Seen {
+    if stop.load(Ordering::Relaxed) {
+        Seen::Enough
+    } else {
+        seen
+    }
 }
 
 async fn ask_again(
@@ -234,11 +258,11 @@ async fn ask_again(
             transcript.end.kind,
             EndKind::TimedOut | EndKind::Unreachable
         );
-        if beside_others || !unanswered || began.elapsed() > SECOND_TRIES {
+        if beside_others || !unanswered || began.elapsed() > SECOND_TRIES || options.stopped() {
             continue;
         }
         sink(Progress::Started(*probe));
-        *transcript = one(ask, exchange, plan::until(*probe, options)).await?;
+        *transcript = one(ask, &options.stop, exchange, plan::until(*probe, options)).await?;
         sink(Progress::Finished(*probe, transcript));
     }
     Ok(())
