@@ -14,6 +14,8 @@ mod check;
 mod error;
 mod judge;
 mod judgement;
+#[cfg(unix)]
+pub mod launch;
 mod options;
 mod plan;
 mod probe;

@@ -1,0 +1,159 @@
+//! Every process a subject started: its process group, and whoever carries its mark.
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// Environment variable that marks a subject's processes, also those that left its group.
+pub(super) const MARK: &str = "SSEKIT_SUBJECT";
+
+/// The processes that a subject's command started and that still run.
+///
+/// The group is what counts; the mark finds those that left it (`setsid`, daemons). Elsewhere than
+/// on Linux only the group is known.
+#[derive(Debug)]
+pub(super) struct Family {
+    group: Pid,
+    mark: String,
+}
+
+impl Family {
+    /// A value of [`MARK`] that no other start uses.
+    pub(super) fn new_mark() -> String {
+        static STARTS: AtomicU64 = AtomicU64::new(0);
+        let start = STARTS.fetch_add(1, Ordering::Relaxed);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let nanos = since.map_or(0, |elapsed| elapsed.as_nanos());
+        format!("{}-{start}-{nanos}", std::process::id())
+    }
+
+    /// The family whose group is led by `leader`; nothing when that is no process id.
+    pub(super) fn new(leader: u32, mark: String) -> Option<Self> {
+        let group = i32::try_from(leader).ok().and_then(Pid::from_raw)?;
+        Some(Self { group, mark })
+    }
+
+    #[cfg(test)]
+    pub(super) fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// Sends a signal to all of them; those that have ended meanwhile are no failure.
+    pub(super) fn signal(&self, signal: Signal) {
+        let _ = kill_process_group(self.group, signal);
+        for pid in self.strays() {
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// Kills all of them without waiting, again as long as a look finds one that was not killed yet.
+    pub(super) fn kill_now(&self) {
+        const LOOKS: usize = 8;
+        for _ in 0..LOOKS {
+            self.signal(Signal::KILL);
+            if !self.is_alive() {
+                break;
+            }
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Family {
+    pub(super) fn is_alive(&self) -> bool {
+        self.members().next().is_some()
+    }
+
+    /// Process ids of all that run.
+    pub(super) fn processes(&self) -> Vec<i32> {
+        self.members().map(|process| process.pid).collect()
+    }
+
+    /// Whether one of them holds a socket that listens at this port; nothing when the system does
+    /// not let us look.
+    pub(super) fn listens_at(&self, port: u16) -> Option<bool> {
+        use procfs::{net::TcpState, process::FDTarget};
+        let entries = procfs::net::tcp()
+            .into_iter()
+            .chain(procfs::net::tcp6())
+            .flatten();
+        let sockets: Vec<u64> = entries
+            .filter(|entry| entry.state == TcpState::Listen && entry.local_address.port() == port)
+            .map(|entry| entry.inode)
+            .collect();
+        if sockets.is_empty() {
+            return None;
+        }
+        let mut unseen = false;
+        for process in self.members() {
+            let Ok(open) = process.fd() else {
+                unseen = true;
+                continue;
+            };
+            if open
+                .flatten()
+                .any(|fd| matches!(fd.target, FDTarget::Socket(inode) if sockets.contains(&inode)))
+            {
+                return Some(true);
+            }
+        }
+        (!unseen).then_some(false)
+    }
+
+    pub(super) fn strays(&self) -> Vec<Pid> {
+        self.members()
+            .filter(|process| {
+                process
+                    .stat()
+                    .is_ok_and(|stat| stat.pgrp != self.group_id())
+            })
+            .filter_map(|process| Pid::from_raw(process.pid))
+            .collect()
+    }
+
+    /// Those that run; one that has ended and waits for its parent to notice is none of them.
+    fn members(&self) -> impl Iterator<Item = procfs::process::Process> {
+        procfs::process::all_processes()
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|process| {
+                process.stat().is_ok_and(|stat| {
+                    !matches!(stat.state, 'Z' | 'X')
+                        && (stat.pgrp == self.group_id() || self.is_marked(process))
+                })
+            })
+    }
+
+    fn is_marked(&self, process: &procfs::process::Process) -> bool {
+        process.environ().is_ok_and(|environment| {
+            environment
+                .get(std::ffi::OsStr::new(MARK))
+                .is_some_and(|mark| *mark == *self.mark)
+        })
+    }
+
+    fn group_id(&self) -> i32 {
+        self.group.as_raw_nonzero().get()
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Family {
+    pub(super) fn is_alive(&self) -> bool {
+        rustix::process::test_kill_process_group(self.group).is_ok()
+    }
+
+    pub(super) fn processes(&self) -> Vec<i32> {
+        vec![self.group.as_raw_nonzero().get()]
+    }
+
+    pub(super) fn listens_at(&self, _port: u16) -> Option<bool> {
+        None
+    }
+
+    pub(super) fn strays(&self) -> Vec<Pid> {
+        Vec::new()
+    }
+}
