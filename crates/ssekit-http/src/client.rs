@@ -1,14 +1,18 @@
 //! Makes one exchange and records it.
 
-use ssekit_record::{EndKind, Head, Transcript};
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use ssekit_record::{EndKind, Head, HttpVersion, Transcript};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 
 use crate::connect::connect;
-use crate::deadline::Deadlines;
-use crate::http1;
+use crate::deadline::{Deadlines, in_seconds};
 use crate::recorder::Recorder;
 use crate::redirect::Trail;
 use crate::request::{Outgoing, validate, version_asked};
-use crate::{Ask, HttpError, Options};
+use crate::{Ask, HttpChoice, HttpError, Options, http1, http2, tls};
 
 /// Whoever watches an exchange.
 pub(crate) type Observer<'o> = dyn FnMut(Glimpse<'_>) -> Seen + Send + 'o;
@@ -58,9 +62,13 @@ pub async fn observe(
     validate(ask)?;
     let mut trail = Trail::new(ask, options.redirects);
     loop {
+        let tls = match trail.ask().url.scheme() {
+            "https" => Some(tls::config(&options.trust, ask.http)?),
+            _ => None,
+        };
         let (transcript, next) = {
             let mut rec = begin(&trail, options, observer);
-            exchange(trail.ask(), options, &mut rec).await;
+            exchange(trail.ask(), options, tls, &mut rec).await;
             rec.finish()
         };
         match next {
@@ -76,19 +84,55 @@ fn begin<'o>(trail: &'o Trail, options: &Options, observer: &'o mut Observer<'_>
     Recorder::new(&ask.probe, request, options.limits, trail, observer)
 }
 
-async fn exchange(ask: &Ask, options: &Options, rec: &mut Recorder<'_>) {
+async fn exchange(
+    ask: &Ask,
+    options: &Options,
+    tls: Option<Arc<ClientConfig>>,
+    rec: &mut Recorder<'_>,
+) {
     let mut deadlines = Deadlines::new(options);
     let connecting = connect(&ask.url, options.connect_timeout);
-    let Some(connected) = deadlines.wait(connecting, rec).await else {
-        return;
-    };
-    let (stream, peer) = match connected {
-        Ok(connected) => connected,
-        Err(detail) => return rec.end(EndKind::Unreachable, rec.now_us(), &detail),
+    let (stream, peer) = match deadlines.wait(connecting, rec).await {
+        Some(Ok(connected)) => connected,
+        Some(Err(detail)) => return rec.end(EndKind::Unreachable, rec.now_us(), &detail),
+        None => return,
     };
     rec.connection().peer = Some(peer.to_string());
     rec.connection().connected_us = Some(rec.now_us());
+    let Some(config) = tls else {
+        let http2 = ask.http == HttpChoice::Http2;
+        return speak(stream, ask, http2, &mut deadlines, rec).await;
+    };
+    let limit = options.connect_timeout;
+    let handshake = timeout(limit, tls::handshake(stream, &ask.url, config));
+    let (stream, session) = match deadlines.wait(handshake, rec).await {
+        Some(Ok(Ok(done))) => done,
+        Some(Ok(Err(detail))) => return rec.end(EndKind::Unreachable, rec.now_us(), &detail),
+        Some(Err(_)) => {
+            let detail = format!("no TLS handshake within {}", in_seconds(limit));
+            return rec.end(EndKind::Unreachable, rec.now_us(), &detail);
+        }
+        None => return,
+    };
+    let http2 = session.alpn.as_deref() == Some("h2");
+    rec.connection().tls_us = Some(rec.now_us());
+    rec.connection().tls = Some(session);
+    if ask.http == HttpChoice::Http2 && !http2 {
+        let detail = "the server did not agree to HTTP/2 by ALPN";
+        return rec.end(EndKind::Unreachable, rec.now_us(), detail);
+    }
+    speak(stream, ask, http2, &mut deadlines, rec).await;
+}
+
+async fn speak<S>(io: S, ask: &Ask, http2: bool, deadlines: &mut Deadlines, rec: &mut Recorder<'_>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let request = Outgoing::new(ask);
-    let version = version_asked(ask.http);
-    http1::exchange(stream, &request, version, &mut deadlines, rec).await;
+    if http2 {
+        *rec.request() = request.for_http2().record(HttpVersion::Http2);
+        http2::exchange(io, &request, deadlines, rec).await;
+    } else {
+        http1::exchange(io, &request, version_asked(ask.http), deadlines, rec).await;
+    }
 }

@@ -132,6 +132,11 @@ impl ResponseReader {
                 self.body = Some(BodyReader::new(&self.method, self.asked, &raw, rec));
                 true
             }
+            HeadStep::Unreadable((kind @ FaultKind::HeadTooLarge, offset, detail)) => {
+                rec.end(EndKind::Limit, at_us, &detail);
+                rec.fault(kind, offset, at_us, detail);
+                false
+            }
             HeadStep::Unreadable((kind, offset, detail)) => {
                 // Nothing of this is a head, so it is kept as what came.
                 let mut came = std::mem::take(&mut self.head.bytes);

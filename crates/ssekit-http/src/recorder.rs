@@ -7,6 +7,7 @@ use ssekit_record::{
 };
 
 use crate::client::{Glimpse, Observer, Seen};
+use crate::content::ContentDecoder;
 use crate::head_reader::RawHead;
 use crate::options::Limits;
 use crate::redirect::{Judgement, Trail};
@@ -21,6 +22,7 @@ pub(crate) struct Recorder<'o> {
     trail: &'o Trail,
     observer: &'o mut Observer<'o>,
     transcript: Transcript,
+    decoder: Option<ContentDecoder>,
     end: Option<End>,
     next: Option<url::Url>,
     remark: String,
@@ -61,6 +63,7 @@ impl<'o> Recorder<'o> {
             trail,
             observer,
             transcript,
+            decoder: None,
             end: None,
             next: None,
             remark: String::new(),
@@ -160,10 +163,24 @@ impl<'o> Recorder<'o> {
             Judgement::Stop(why) => self.remark = why,
             Judgement::Final => {}
         }
+        self.begin_content(raw, at_us);
         if let Some(head) = &self.transcript.head
             && (self.observer)(Glimpse::Head(head)) == Seen::Enough
         {
             self.end(EndKind::Left, at_us, "");
+        }
+    }
+
+    fn begin_content(&mut self, raw: &RawHead, at_us: u64) {
+        match ContentDecoder::new(&raw.items("content-encoding")) {
+            Ok(decoder) => {
+                self.transcript.content = decoder.is_some().then(Capture::default);
+                self.decoder = decoder;
+            }
+            Err(detail) => {
+                let offset = raw.all("content-encoding").next().map_or(0, |f| f.offset);
+                self.fault(FaultKind::ContentCodingUnknown, offset, at_us, detail);
+            }
         }
     }
 
@@ -180,11 +197,35 @@ impl<'o> Recorder<'o> {
     /// Keeps content, undoes its coding and shows it.
     pub fn body(&mut self, bytes: &[u8], at_us: u64) {
         let (kept, full) = self.room(&self.transcript.body, bytes);
+        let offset = self.transcript.body.len();
         self.transcript.body.push(kept, at_us);
-        if !kept.is_empty() {
+        if self.decoder.is_some() {
+            self.content(kept, offset, at_us);
+        } else if !kept.is_empty() {
             self.show(kept, at_us);
         }
         if let Some(full) = full {
+            self.end(EndKind::Limit, at_us, &full);
+        }
+    }
+
+    fn content(&mut self, bytes: &[u8], offset: u64, at_us: u64) {
+        let (Some(decoder), Some(content)) = (&mut self.decoder, &mut self.transcript.content)
+        else {
+            return;
+        };
+        let room = self.limits.body.saturating_sub(content.bytes.len());
+        let decoded = decoder.decode(bytes, room);
+        content.push(&decoded.bytes, at_us);
+        if !decoded.bytes.is_empty() {
+            self.show(&decoded.bytes, at_us);
+        }
+        if let Some((at, detail)) = decoded.fault {
+            let kind = FaultKind::ContentCodingInvalid;
+            self.fault(kind, offset + at as u64, at_us, detail);
+        }
+        if decoded.full {
+            let full = format!("stopped after {} of content", in_bytes(self.limits.body));
             self.end(EndKind::Limit, at_us, &full);
         }
     }
@@ -229,10 +270,20 @@ impl<'o> Recorder<'o> {
         }
     }
 
+    /// Compressed data must end where a complete message does.
+    fn end_content(&mut self) {
+        let open = self.decoder.as_ref().and_then(ContentDecoder::finish);
+        if let (Some(detail), Some(end), true) = (open, &self.end, self.is_clean()) {
+            let (offset, at_us) = (self.transcript.body.len(), end.at_us);
+            self.fault(FaultKind::ContentCodingInvalid, offset, at_us, detail);
+        }
+    }
+
     /// The transcript, and where a followed redirect leads.
     pub fn finish(mut self) -> (Transcript, Option<url::Url>) {
         let at_us = self.now_us();
         self.end(EndKind::Left, at_us, "");
+        self.end_content();
         if let Some(mut end) = self.end {
             if !self.remark.is_empty() {
                 let space = if end.detail.is_empty() { "" } else { "; " };

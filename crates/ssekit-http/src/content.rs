@@ -1,0 +1,199 @@
+//! Undoes content codings as the bytes arrive (RFC 9110 section 8.4).
+
+use compression_codecs::core::util::{PartialBuffer, WriteBuffer};
+use compression_codecs::zstd::params::DParameter;
+use compression_codecs::{
+    BrotliDecoder, DecodeV2, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder,
+};
+
+/// Codings accepted one over another.
+const MOST_CODINGS: usize = 4;
+/// Output taken from a codec at a time.
+const PIECE: usize = 16 * 1024;
+/// Largest zstd window, as a power of two: 8 MiB (RFC 9659).
+const ZSTD_WINDOW_LOG: u32 = 23;
+
+/// What became of one slice.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Decoded {
+    pub bytes: Vec<u8>,
+    /// Why nothing more can be decoded, and at which offset of the slice.
+    pub fault: Option<(usize, String)>,
+    /// There was more than `room` allows.
+    pub full: bool,
+}
+
+/// The codings of one message, the outermost first.
+pub(crate) struct ContentDecoder {
+    stages: Vec<Stage>,
+    begun: bool,
+    broken: bool,
+}
+
+impl ContentDecoder {
+    /// A decoder for the codings of a `Content-Encoding`, in the order listed (so the last one is
+    /// undone first). `None` when there is nothing to undo.
+    ///
+    /// # Errors
+    /// In words, when one of them is not known.
+    pub fn new(codings: &[String]) -> Result<Option<Self>, String> {
+        let codings: Vec<_> = codings.iter().filter(|c| *c != "identity").collect();
+        if codings.len() > MOST_CODINGS {
+            return Err(format!("more than {MOST_CODINGS} content codings"));
+        }
+        let stages: Result<Vec<_>, _> = codings.iter().rev().map(|c| Stage::new(c)).collect();
+        let stages = stages?;
+        Ok((!stages.is_empty()).then_some(Self {
+            stages,
+            begun: false,
+            broken: false,
+        }))
+    }
+
+    /// Decodes one slice into at most `room` bytes. After a fault or too much, nothing more comes.
+    pub fn decode(&mut self, slice: &[u8], room: usize) -> Decoded {
+        let mut decoded = Decoded::default();
+        if self.broken {
+            return decoded;
+        }
+        self.begun |= !slice.is_empty();
+        let mut input = slice.to_vec();
+        for (depth, stage) in self.stages.iter_mut().enumerate() {
+            let mut output = Vec::new();
+            match stage.decode(&input, &mut output, room) {
+                Ok(()) => {}
+                Err(Stop::Full) => decoded.full = true,
+                Err(Stop::Invalid(at, why)) => {
+                    let at = if depth == 0 { at } else { 0 };
+                    decoded
+                        .fault
+                        .get_or_insert((at, format!("{}: {why}", stage.name)));
+                }
+            }
+            input = output;
+        }
+        self.broken = decoded.full || decoded.fault.is_some();
+        decoded.bytes = input;
+        decoded
+    }
+
+    /// Why the end of the message here is not the end of its compressed data, if it is not.
+    pub fn finish(&self) -> Option<String> {
+        let open = self.stages.iter().find(|s| !s.ended)?;
+        (self.begun && !self.broken)
+            .then(|| format!("the content ends before the end of its {} data", open.name))
+    }
+}
+
+enum Stop {
+    /// At this offset of the input, and why.
+    Invalid(usize, String),
+    Full,
+}
+
+/// One coding.
+struct Stage {
+    name: &'static str,
+    /// `None`: `deflate`, before the bytes have told which kind it is.
+    codec: Option<Box<dyn DecodeV2 + Send>>,
+    /// Bytes that came before `codec` was known.
+    held: Vec<u8>,
+    /// At the end of the compressed data; gzip and zstd may begin anew from there.
+    ended: bool,
+}
+
+impl Stage {
+    fn new(coding: &str) -> Result<Self, String> {
+        let (name, codec): (_, Option<Box<dyn DecodeV2 + Send>>) = match coding {
+            "gzip" | "x-gzip" => ("gzip", Some(Box::new(GzipDecoder::new()))),
+            "br" => ("br", Some(Box::new(BrotliDecoder::new()))),
+            "zstd" => {
+                let window = [DParameter::window_log_max(ZSTD_WINDOW_LOG)];
+                let codec = ZstdDecoder::new_with_params(&window);
+                ("zstd", Some(Box::new(codec)))
+            }
+            "deflate" => ("deflate", None),
+            other => return Err(format!("Content-Encoding: {other}")),
+        };
+        Ok(Self {
+            name,
+            codec,
+            held: Vec::new(),
+            ended: false,
+        })
+    }
+
+    fn decode(&mut self, input: &[u8], output: &mut Vec<u8>, room: usize) -> Result<(), Stop> {
+        if self.codec.is_some() {
+            return self.run(input, output, room);
+        }
+        // `deflate` means the zlib format, but some send the bare data; two bytes tell them apart
+        // (RFC 9110 section 8.4.1.2, RFC 1950 section 2.2).
+        let before = self.held.len();
+        self.held.extend_from_slice(input);
+        let &[cmf, flg, ..] = self.held.as_slice() else {
+            return Ok(());
+        };
+        let is_zlib = cmf & 0x0f == 8 && (u16::from(cmf) << 8 | u16::from(flg)) % 31 == 0;
+        self.codec = Some(if is_zlib {
+            Box::new(ZlibDecoder::new())
+        } else {
+            Box::new(DeflateDecoder::new())
+        });
+        let held = std::mem::take(&mut self.held);
+        self.run(&held, output, room).map_err(|stop| match stop {
+            Stop::Invalid(at, why) => Stop::Invalid(at.saturating_sub(before), why),
+            Stop::Full => Stop::Full,
+        })
+    }
+
+    fn run(&mut self, input: &[u8], output: &mut Vec<u8>, room: usize) -> Result<(), Stop> {
+        let Some(codec) = &mut self.codec else {
+            return Ok(());
+        };
+        let mut input = PartialBuffer::new(input);
+        let mut piece = [0; PIECE];
+        let mut more_held = false;
+        while !input.unwritten().is_empty() || more_held {
+            let at = input.written_len();
+            let invalid = |e: std::io::Error| Stop::Invalid(at, e.to_string());
+            if self.ended {
+                if !begins_anew(self.name, input.unwritten()[0]) {
+                    let why = "bytes after the end of the compressed data";
+                    return Err(Stop::Invalid(at, why.into()));
+                }
+                codec.reinit().map_err(invalid)?;
+                self.ended = false;
+            }
+            let mut buffer = WriteBuffer::new_initialized(&mut piece);
+            if input.unwritten().is_empty() {
+                codec.flush(&mut buffer).map_err(invalid)?;
+            } else {
+                self.ended = codec.decode(&mut input, &mut buffer).map_err(invalid)?;
+            }
+            // Only a full piece can leave something inside the codec.
+            more_held = buffer.has_no_spare_space() && !self.ended;
+            let stuck = buffer.written_len() == 0 && input.written_len() == at;
+            let written = buffer.written_len();
+            let fits = written.min(room.saturating_sub(output.len()));
+            output.extend_from_slice(&piece[..fits]);
+            if fits < written {
+                return Err(Stop::Full);
+            }
+            if stuck && !self.ended {
+                return Err(Stop::Invalid(at, "the data makes no sense".into()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether compressed data of this coding may follow other, and begin with this byte: gzip members
+/// (RFC 1952 section 2.2), zstd frames and skippable frames (RFC 8878 section 3.1).
+fn begins_anew(name: &str, first: u8) -> bool {
+    match name {
+        "gzip" => first == 0x1f,
+        "zstd" => first == 0x28 || first & 0xf0 == 0x50,
+        _ => false,
+    }
+}

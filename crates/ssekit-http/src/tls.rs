@@ -1,0 +1,198 @@
+//! TLS with rustls: which certificates are trusted, the handshake, and its failures in words.
+
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use ssekit_record::TlsSession;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use url::{Host, Url};
+
+use crate::{HttpChoice, HttpError, TlsTrust};
+
+/// The settings of a handshake, ALPN included.
+///
+/// # Errors
+/// When the PEM bundle holds no usable certificate.
+pub(crate) fn config(trust: &TlsTrust, choice: HttpChoice) -> Result<Arc<ClientConfig>, HttpError> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|e| HttpError::Trust(e.to_string()))?;
+    let roots = roots(trust)?;
+    let mut config = if trust.insecure {
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(TrustAnything(provider)))
+            .with_no_client_auth()
+    } else {
+        builder.with_root_certificates(roots).with_no_client_auth()
+    };
+    let protocols: &[&[u8]] = match choice {
+        HttpChoice::Http10 => &[],
+        HttpChoice::Http11 => &[b"http/1.1"],
+        HttpChoice::Http2 => &[b"h2"],
+        HttpChoice::Auto => &[b"h2", b"http/1.1"],
+    };
+    config.alpn_protocols = protocols.iter().map(|p| p.to_vec()).collect();
+    Ok(Arc::new(config))
+}
+
+fn roots(trust: &TlsTrust) -> Result<RootCertStore, HttpError> {
+    let mut roots = system_roots().clone();
+    let Some(pem) = &trust.ca_pem else {
+        return Ok(roots);
+    };
+    let mut added = 0;
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate =
+            certificate.map_err(|e| HttpError::Trust(format!("CA certificates: {e}")))?;
+        roots
+            .add(certificate)
+            .map_err(|e| HttpError::Trust(format!("CA certificates: {e}")))?;
+        added += 1;
+    }
+    if added == 0 {
+        let none = "CA certificates: no PEM certificate in the file";
+        return Err(HttpError::Trust(none.into()));
+    }
+    Ok(roots)
+}
+
+/// The system's roots, read once; those of Mozilla where the system has none.
+fn system_roots() -> &'static RootCertStore {
+    static ROOTS: OnceLock<RootCertStore> = OnceLock::new();
+    ROOTS.get_or_init(|| {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        roots
+    })
+}
+
+/// Makes the handshake.
+///
+/// # Errors
+/// In words, one line: what failed and what to do about it.
+pub(crate) async fn handshake(
+    stream: TcpStream,
+    url: &Url,
+    config: Arc<ClientConfig>,
+) -> Result<(TlsStream<TcpStream>, TlsSession), String> {
+    let name = match url.host() {
+        Some(Host::Domain(name)) => ServerName::try_from(name.to_owned())
+            .map_err(|_| format!("{name} cannot be asked for by TLS"))?,
+        Some(Host::Ipv4(ip)) => ServerName::IpAddress(std::net::IpAddr::V4(ip).into()),
+        Some(Host::Ipv6(ip)) => ServerName::IpAddress(std::net::IpAddr::V6(ip).into()),
+        None => return Err("the URL has no host".into()),
+    };
+    let connected = TlsConnector::from(config).connect(name, stream).await;
+    let stream = connected.map_err(|e| handshake_words(&e, url))?;
+    let session = stream.get_ref().1;
+    let version = session.protocol_version().and_then(|v| v.as_str());
+    let told = TlsSession {
+        version: version.unwrap_or("unknown").replace('_', "."),
+        alpn: session
+            .alpn_protocol()
+            .map(|p| String::from_utf8_lossy(p).into_owned()),
+    };
+    Ok((stream, told))
+}
+
+fn handshake_words(error: &io::Error, url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let tls = error.get_ref().and_then(|e| e.downcast_ref::<Error>());
+    match tls {
+        Some(Error::InvalidCertificate(why)) => certificate_words(why, host),
+        Some(Error::InvalidMessage(_)) => {
+            "the server does not speak TLS on this port; use http://".into()
+        }
+        Some(Error::NoApplicationProtocol)
+        | Some(Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)) => {
+            "the server offers none of the HTTP versions asked for (ALPN)".into()
+        }
+        Some(Error::AlertReceived(alert)) => {
+            format!("the server refused the TLS handshake: alert {alert:?}")
+        }
+        Some(other) => format!("TLS handshake failed: {other}"),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "the server closed the connection during the TLS handshake".into()
+        }
+        None => format!("the connection failed during the TLS handshake: {error}"),
+    }
+}
+
+fn certificate_words(why: &CertificateError, host: &str) -> String {
+    const TRUST: &str = "use --cacert FILE or --insecure";
+    match why {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the certificate has expired; renew it, or use --insecure".into()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the certificate is not valid yet; check the clocks, or use --insecure".into()
+        }
+        CertificateError::UnknownIssuer => {
+            format!("the certificate is self-signed or of an unknown issuer; {TRUST}")
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            format!("the certificate is not for {host}; ask by a name it is for, or use --insecure")
+        }
+        CertificateError::Revoked => "the certificate has been revoked".into(),
+        // webpki tells of a self-signed authority offered as a server certificate this way.
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            format!("the certificate is that of an authority, probably self-signed; {TRUST}")
+        }
+        other => format!("the certificate is not valid: {other}; {TRUST}"),
+    }
+}
+
+/// Verifies nothing but that the peer holds the key of the certificate it shows.
+#[derive(Debug)]
+struct TrustAnything(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for TrustAnything {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, cert, dss, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, cert, dss, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
