@@ -1,1 +1,25 @@
-fn main() {}
+//! `ssekit`: conformance testing for Server-Sent Events.
+
+mod body;
+mod cli;
+mod command;
+mod diagnostic;
+mod duration;
+mod failure;
+mod field;
+mod input;
+mod interrupt;
+mod output;
+mod progress;
+mod request;
+mod runtime;
+mod screen;
+mod suggestion;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime::report_panics();
+    let code = std::panic::catch_unwind(cli::run).unwrap_or(ssekit_record::ExitCode::Internal);
+    ExitCode::from(code.code())
+}

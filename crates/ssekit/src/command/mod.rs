@@ -1,0 +1,10 @@
+//! One file per command: its arguments, and what it does with them.
+
+pub mod check;
+pub mod decode;
+pub mod demo;
+pub mod explain;
+pub mod list;
+pub mod report;
+pub mod serve;
+pub mod watch;

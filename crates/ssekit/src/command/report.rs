@@ -1,0 +1,105 @@
+//! `ssekit report`: saved records, rendered again or side by side.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use ssekit_record::{CheckRecord, ExitCode};
+use ssekit_report::{Column, RecordError, json, markdown, matrix, terminal};
+
+use crate::failure::Failure;
+use crate::{input, output};
+
+/// Bytes read of a record, at most.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// Render saved records, or compare several
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    view: View,
+}
+
+#[derive(Debug, Subcommand)]
+enum View {
+    /// One record, as text, Markdown or JSON
+    Render {
+        /// Record written by `ssekit check --report json=FILE`; - for standard input
+        record: PathBuf,
+        /// Form of the output
+        #[arg(long, value_enum, default_value = "human")]
+        format: RecordFormat,
+        /// List every check
+        #[arg(long)]
+        verbose: bool,
+    },
+    /// Several records side by side, as Markdown: subjects are columns, checks are rows
+    Matrix {
+        /// Records; the name of each file is the heading of its column
+        #[arg(required = true)]
+        records: Vec<PathBuf>,
+    },
+}
+
+/// A form in which a record can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RecordFormat {
+    /// Text for a person at a terminal.
+    Human,
+    /// Markdown for a pull request or a step summary.
+    Md,
+    /// The record itself.
+    Json,
+}
+
+impl RecordFormat {
+    /// The record in this form.
+    pub fn render(self, record: &CheckRecord, verbose: bool) -> Result<String, Failure> {
+        Ok(match self {
+            Self::Human => terminal::render(record, output::layout(verbose, false)),
+            Self::Md => markdown::render(record),
+            Self::Json => written(record)?,
+        })
+    }
+}
+
+/// The record as JSON.
+pub fn written(record: &CheckRecord) -> Result<String, Failure> {
+    json::render(record).map_err(|error| Failure::Internal(error.to_string()))
+}
+
+/// Runs the command.
+pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let text = match arguments.view {
+        View::Render {
+            record,
+            format,
+            verbose,
+        } => format.render(&load(&record)?, verbose)?,
+        View::Matrix { records } => compared(&records)?,
+    };
+    output::print(&text)?;
+    Ok(ExitCode::AsExpected)
+}
+
+fn load(path: &Path) -> Result<CheckRecord, Failure> {
+    let text = input::text(path, LARGEST)?;
+    json::parse(&text).map_err(|error: RecordError| {
+        let path = path.display();
+        Failure::Usage(format!(
+            "{path}: {error}; `ssekit check URL --report json={path}` writes one"
+        ))
+    })
+}
+
+fn compared(paths: &[PathBuf]) -> Result<String, Failure> {
+    let loaded = paths.iter().map(|path| {
+        let label = path.file_stem().unwrap_or(path.as_os_str());
+        Ok((label.to_string_lossy().into_owned(), load(path)?))
+    });
+    let loaded: Vec<(String, CheckRecord)> = loaded.collect::<Result<_, Failure>>()?;
+    let columns: Vec<Column<'_>> = loaded
+        .iter()
+        .map(|(label, record)| Column { label, record })
+        .collect();
+    Ok(matrix::render(&columns))
+}

@@ -1,0 +1,40 @@
+//! Standard output and standard error.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use ssekit_report::terminal::Layout;
+
+/// Columns assumed where there is no terminal to ask.
+const ASSUMED: usize = 100;
+
+/// Writes text to standard output, with its styles only where they are wanted.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Writes a line to standard error. When even that fails, there is nobody to tell.
+pub fn say(line: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// Whether a person looks at standard output.
+pub fn is_watched() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Columns of the terminal behind standard output.
+pub fn width() -> usize {
+    let size = terminal_size::terminal_size_of(io::stdout());
+    size.map_or(ASSUMED, |(width, _)| usize::from(width.0))
+}
+
+/// How records are laid out on this terminal.
+pub fn layout(verbose: bool, quiet: bool) -> Layout {
+    Layout {
+        width: width(),
+        verbose,
+        quiet,
+    }
+}

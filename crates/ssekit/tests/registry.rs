@@ -1,0 +1,69 @@
+//! `ssekit list` and `ssekit explain`.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use assert_cmd::cargo::cargo_bin_cmd;
+use serde_json::Value;
+
+fn out(arguments: &[&str]) -> String {
+    let output = cargo_bin_cmd!("ssekit").args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn listed(arguments: &[&str]) -> Vec<Value> {
+    let text = out(&[&["list", "--format", "json"], arguments].concat());
+    let listing: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(listing["kind"], "list");
+    listing["checks"].as_array().unwrap().clone()
+}
+
+#[test]
+fn the_list_names_every_check_once() {
+    let human = out(&["list"]);
+    let checks = listed(&[]);
+    assert!(!checks.is_empty());
+    for check in &checks {
+        let id = check["id"].as_str().unwrap();
+        let lines = human
+            .lines()
+            .filter(|l| l.split_whitespace().next() == Some(id));
+        assert_eq!(lines.count(), 1, "{id}");
+    }
+    assert!(human.contains(&format!("{} checks", checks.len())));
+}
+
+#[test]
+fn a_group_lists_its_own() {
+    let checks = listed(&["--group", "retry"]);
+    assert!(!checks.is_empty() && checks.len() < listed(&[]).len());
+    for check in checks {
+        assert!(check["id"].as_str().unwrap().starts_with("retry."));
+    }
+}
+
+#[test]
+fn every_check_is_explained_with_source_examples_impact_and_remedy() {
+    for check in listed(&[]) {
+        let id = check["id"].as_str().unwrap();
+        let text = out(&["explain", id, "--format", "json"]);
+        let told: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(told["id"], id);
+        for key in ["title", "expected", "source", "good", "bad"] {
+            assert!(
+                told[key].as_str().is_some_and(|t| !t.is_empty()),
+                "{id}: {key}"
+            );
+        }
+        // An informative rule cannot be violated.
+        for key in ["impact", "remedy"] {
+            let said = told[key].as_str().is_some_and(|t| !t.is_empty());
+            assert!(said || check["level"] == "info", "{id}: {key}");
+        }
+    }
+    let id = listed(&[])[0]["id"].as_str().unwrap().to_owned();
+    let human = out(&["explain", &id]);
+    for part in ["Good", "Bad", "Source", id.as_str()] {
+        assert!(human.contains(part), "{part}: {human}");
+    }
+    assert!(!human.contains('\u{1b}'), "no styles in a pipe");
+}
