@@ -1,6 +1,7 @@
 //! What a server is started with.
-use crate::Defect;
 use std::{net::SocketAddr, time::Duration};
+
+use crate::{Defect, ServerError};
 
 /// How to start a [`crate::Server`].
 #[derive(Debug, Clone)]
@@ -12,9 +13,9 @@ pub struct Config {
     /// The one way in which the server is broken. Default none.
     pub defect: Option<Defect>,
     /// Longest silence on a stream before a comment is sent. Default 10 s, within the 15 s
-    /// advised by WHATWG HTML, "Server-sent events", authoring notes.
+    /// advised by WHATWG HTML, "Server-sent events", authoring notes. From 10 ms to one hour.
     pub heartbeat: Duration,
-    /// How many past events a resumed stream can be given. Default 1024.
+    /// How many past events a resumed stream can be given, 1 to 1,000,000. Default 1024.
     pub history: usize,
 }
 
@@ -27,5 +28,20 @@ impl Default for Config {
             heartbeat: Duration::from_secs(10),
             history: 1024,
         }
+    }
+}
+
+impl Config {
+    pub(crate) fn validate(&self) -> Result<(), ServerError> {
+        let heartbeat = Duration::from_millis(10)..=Duration::from_secs(3600);
+        if !heartbeat.contains(&self.heartbeat) {
+            let reason = "the heartbeat is from 10 ms to one hour";
+            return Err(ServerError::Config(reason.into()));
+        }
+        if !(1..=1_000_000).contains(&self.history) {
+            let reason = "the history is from 1 to 1000000 events";
+            return Err(ServerError::Config(reason.into()));
+        }
+        Ok(())
     }
 }

@@ -1,10 +1,37 @@
 //! The reference server: a conforming source of event streams, with one switch per defect.
+//!
+//! `/events` ticks, `/echo` performs scripts, `/` says what there is. A [`Server`] runs in the
+//! current tokio runtime and listens on loopback unless told otherwise.
+
+mod answer;
+mod certificate;
+mod clock;
 mod config;
+mod connection;
 mod defect;
+mod defect_table;
+mod echo;
 mod error;
+mod events;
+mod flaw;
+mod garble;
+mod journal;
+mod negotiation;
+mod outlet;
+mod page;
+mod patience;
+mod piece;
+mod plan;
+mod position;
+mod raw;
+mod raw_request;
 mod server;
+mod service;
+mod subscription;
+mod tick;
 
 pub use config::Config;
 pub use defect::{Defect, DefectEntry};
 pub use error::ServerError;
+pub use journal::JournalEntry;
 pub use server::Server;

@@ -1,0 +1,605 @@
+//! The table of defects, in the order of the catalogue of checks: long because it is one.
+use crate::DefectEntry;
+use crate::flaw::{
+    Flaw::{Flow, Head, Resume, Route, Text, Wire},
+    FlowFlaw as F, HeadFlaw as H, ResumeFlaw as S, RouteFlaw as R, TextFlaw as T, WireFlaw as W,
+};
+
+use DefectEntry as D;
+
+/// Enough events for whatever a check wants to see, and an end.
+const FINITE: &str = "/events?count=5";
+/// A stream without events, with a heartbeat a short observation sees.
+const QUIET: &str = "/events?silent&heartbeat=400";
+/// A stream that keeps its silence as long as the server is configured to.
+const SILENT: &str = "/events?silent";
+/// Blocks of 4 KiB several times a second.
+const DENSE: &str = "/events?interval=20&size=400";
+/// More than socket buffers hold, within a second.
+const FLOOD: &str = "/events?interval=2&size=8192";
+
+pub(crate) const TABLE: &[DefectEntry] = &[
+    D::new("response.status-200", Head(H::Status(202)), "answers 202"),
+    D::new(
+        "response.status-200/201",
+        Head(H::Status(201)),
+        "answers 201",
+    ),
+    D::new(
+        "response.status-200/206",
+        Head(H::Status(206)),
+        "answers 206",
+    ),
+    D::new(
+        "response.content-type",
+        Head(H::Field("content-type", "text/plain")),
+        "labels the stream text/plain",
+    ),
+    D::new(
+        "response.content-type/json",
+        Head(H::Field("content-type", "application/json")),
+        "labels the stream application/json",
+    ),
+    D::new(
+        "response.content-type/missing",
+        Head(H::Without("content-type")),
+        "sends no Content-Type",
+    ),
+    D::new(
+        "response.content-type-single",
+        Head(H::Again("content-type", "text/event-stream")),
+        "sends Content-Type twice",
+    ),
+    D::new(
+        "response.charset-utf8",
+        Head(H::Field(
+            "content-type",
+            "text/event-stream; charset=iso-8859-1",
+        )),
+        "claims the charset ISO-8859-1",
+    )
+    .also(&["response.charset-absent"]),
+    D::new(
+        "response.charset-absent",
+        Head(H::Field("content-type", "text/event-stream; charset=utf-8")),
+        "names the charset UTF-8",
+    ),
+    D::new(
+        "response.accept-exact",
+        Route(R::AcceptExact),
+        "answers 406 to Accept: text/event-stream",
+    )
+    .also(&["response.status-200", "response.content-type"]),
+    D::new(
+        "response.accept-absent",
+        Route(R::AcceptAbsent),
+        "answers 406 where there is no Accept",
+    ),
+    D::new(
+        "response.accept-absent/any",
+        Route(R::AcceptAny),
+        "answers 406 to Accept: */*",
+    ),
+    D::new(
+        "response.accept-refused",
+        Route(R::Mislabelled),
+        "labels the event stream application/json for who accepts JSON only",
+    ),
+    D::new(
+        "response.accept-refused/500",
+        Route(R::RefusedBroken),
+        "answers 500 to who accepts JSON only",
+    ),
+    D::new(
+        "response.method-405-allow",
+        Route(R::NoAllow),
+        "leaves Allow out of 405",
+    ),
+    D::new("response.head", Route(R::HeadHangs), "never answers HEAD"),
+    D::new(
+        "response.head/content",
+        Wire(W::HeadContent),
+        "sends the stream in answer to HEAD",
+    )
+    .h1(),
+    D::new(
+        "response.head/type",
+        Route(R::HeadType),
+        "answers HEAD with another Content-Type than GET",
+    ),
+    D::new("response.date", Head(H::NoDate), "sends no Date"),
+    D::new(
+        "response.redirect-307-301",
+        Route(R::RedirectPage),
+        "redirects to an HTML page",
+    )
+    .at("/redirect")
+    .also(&["response.content-type"]),
+    D::new(
+        "response.redirect-307-301/loop",
+        Route(R::RedirectLoop),
+        "redirects to the same place for ever",
+    )
+    .at("/redirect")
+    .also(&["response.status-200", "response.content-type"]),
+    D::new(
+        "response.redirect-307-301/downgrade",
+        Route(R::RedirectDowngrade),
+        "redirects from https to http",
+    )
+    .at("/redirect")
+    .tls(),
+    D::new(
+        "response.error-not-sse",
+        Route(R::ErrorStream),
+        "labels error answers text/event-stream, with an event in them",
+    ),
+    D::new(
+        "response.retry-after",
+        Route(R::NoRetryAfter),
+        "answers 503 without Retry-After for unknown paths",
+    ),
+    D::new(
+        "response.headers-prompt",
+        Route(R::HeadLate),
+        "holds the head for 1.6 s, until it has an event to send",
+    )
+    .also(&["response.ttfb"]),
+    D::new(
+        "response.ttfb",
+        Flow(F::LateStart(1600)),
+        "sends the first byte of the body 1.6 s after the head",
+    ),
+    D::new(
+        "response.nosniff",
+        Head(H::Without("x-content-type-options")),
+        "sends no X-Content-Type-Options",
+    ),
+    D::new(
+        "framing.well-formed",
+        Wire(W::ChunkSize),
+        "sends a chunk size that is no number",
+    )
+    .h1(),
+    D::new(
+        "framing.well-formed/size-lf",
+        Wire(W::ChunkSizeLf),
+        "ends a chunk size line with LF alone",
+    )
+    .h1(),
+    D::new(
+        "framing.well-formed/data-end",
+        Wire(W::ChunkDataEnd),
+        "leaves out the CRLF after chunk data",
+    )
+    .h1(),
+    D::new(
+        "framing.no-cl-and-te",
+        Wire(W::LengthAndCoding),
+        "sends Content-Length beside Transfer-Encoding",
+    )
+    .h1()
+    .also(&["framing.no-content-length"]),
+    D::new(
+        "framing.no-content-length",
+        Head(H::Field("content-length", "1000000000")),
+        "announces a length for an endless stream",
+    ),
+    D::new(
+        "framing.clean-end",
+        Flow(F::NoEnd),
+        "breaks off instead of sending the last chunk or END_STREAM",
+    )
+    .at(FINITE),
+    D::new(
+        "framing.http10",
+        Wire(W::Http10Coding),
+        "sends Transfer-Encoding to HTTP/1.0",
+    )
+    .h1(),
+    D::new(
+        "framing.event-per-flush",
+        Flow(F::HoldEvent),
+        "holds each event until the next",
+    ),
+    D::new(
+        "framing.event-per-flush/tail",
+        Flow(F::HoldTail),
+        "holds the empty line of each event until the next",
+    ),
+    D::new(
+        "framing.no-fixed-block",
+        Flow(F::Block(4096)),
+        "releases bytes in blocks of 4096",
+    )
+    .at(DENSE),
+    D::new(
+        "framing.tiny-storm",
+        Flow(F::PerByte),
+        "sends each byte as a chunk",
+    ),
+    D::new(
+        "framing.trailers",
+        Flow(F::Trailers),
+        "sends a trailer section",
+    )
+    .at(FINITE),
+    D::new(
+        "encoding.valid-utf8",
+        Text(T::InData(b"\xff", 3)),
+        "sends a byte that is never part of UTF-8",
+    ),
+    D::new(
+        "encoding.valid-utf8/latin1",
+        Text(T::InData(b"caf\xe9 au lait", 3)),
+        "sends ISO-8859-1",
+    ),
+    D::new(
+        "encoding.valid-utf8/truncated",
+        Text(T::InData(b"\xe2\x82", 3)),
+        "cuts a character in half",
+    ),
+    D::new(
+        "encoding.no-surrogates",
+        Text(T::InData(b"\xed\xa0\xbd\xed\xb8\x80", 3)),
+        "encodes a character as two surrogates",
+    )
+    .also(&["encoding.valid-utf8"]),
+    D::new(
+        "encoding.no-surrogates/overlong",
+        Text(T::InData(b"\xc0\xaf", 3)),
+        "sends an overlong form",
+    )
+    .also(&["encoding.valid-utf8"]),
+    D::new(
+        "encoding.no-replacement",
+        Text(T::InData(
+            b"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd",
+            1,
+        )),
+        "sends text that was decoded wrongly before: U+FFFD in a row",
+    ),
+    D::new("encoding.bom-start", Text(T::BomStart), "begins with a BOM"),
+    D::new(
+        "encoding.bom-mid",
+        Text(T::BomBefore(3)),
+        "sends a BOM before events in mid-stream",
+    ),
+    D::new(
+        "encoding.bom-on-reconnect",
+        Text(T::BomResumed),
+        "begins every write of a resumed stream with a BOM",
+    ),
+    D::new(
+        "line.consistent",
+        Text(T::CrlfIn(2)),
+        "ends lines with LF in one event and CRLF in the next",
+    )
+    .also(&["line.kind"]),
+    D::new(
+        "line.kind",
+        Text(T::LineEnd("\r\n")),
+        "ends lines with CRLF",
+    ),
+    D::new("line.cr-only", Text(T::LineEnd("\r")), "ends lines with CR").also(&["line.kind"]),
+    D::new("line.no-lfcr", Text(T::LfCr), "ends events with LF CR")
+        .also(&["line.consistent", "line.kind"]),
+    D::new(
+        "line.crlf-split",
+        Text(T::CrlfSplit),
+        "flushes between the CR and the LF of one CRLF",
+    )
+    .also(&["line.kind"]),
+    D::new(
+        "line.blank-runs",
+        Text(T::After("\n\n", 1)),
+        "sends several empty lines between events",
+    ),
+    D::new(
+        "data.final-terminated",
+        Text(T::Unterminated),
+        "leaves out the empty line after the last event",
+    )
+    .at(FINITE),
+    D::new(
+        "data.block-without-data",
+        Text(T::After("event: ping\n\n", 3)),
+        "sends blocks with a type and no data",
+    ),
+    D::new(
+        "data.json-valid",
+        Text(T::HalfData(4)),
+        "sends half of a JSON text in every fourth event",
+    ),
+    D::new(
+        "data.stray-lines",
+        Text(T::AfterData("  \"more\": true\n}\n")),
+        "writes raw lines of JSON after a data line",
+    ),
+    D::new(
+        "data.space-style",
+        Text(T::NoSpace(2)),
+        "writes data: with and without a space",
+    ),
+    D::new(
+        "event.repeat",
+        Text(T::EventLines("event: draft\nevent: tick\n", 1)),
+        "names two types in one block",
+    ),
+    D::new(
+        "event.empty",
+        Text(T::EventLines("event:\n", 3)),
+        "names an empty type",
+    ),
+    D::new(
+        "event.reserved-names",
+        Text(T::EventLines("event: error\n", 3)),
+        "names the type error",
+    ),
+    D::new(
+        "event.reserved-names/open",
+        Text(T::EventLines("event: open\n", 3)),
+        "names the type open",
+    ),
+    D::new(
+        "event.case",
+        Text(T::EventLines("Event: tick\n", 1)),
+        "writes Event for event",
+    ),
+    D::new(
+        "event.name-space",
+        Text(T::EventLines("event:  tick\n", 3)),
+        "puts a second space before the type",
+    ),
+    D::new(
+        "event.name-space/trailing",
+        Text(T::EventLines("event: tick \n", 3)),
+        "puts a space after the type",
+    ),
+    D::new(
+        "id.no-nul",
+        Text(T::IdLines("id: {id}\nid: {id}\0\n")),
+        "sends an id with NUL beside a good one",
+    ),
+    D::new(
+        "id.header-safe",
+        Text(T::IdLines("id:  {id}\n")),
+        "sends ids that begin with a space",
+    ),
+    D::new(
+        "id.header-safe/control",
+        Text(T::IdLines("id: {id}\u{1}\n")),
+        "sends ids with a control character",
+    ),
+    D::new(
+        "id.ascii",
+        Text(T::IdLines("id: {id}-\u{e9}\u{4e16}\n")),
+        "sends ids that are not ASCII",
+    ),
+    D::new(
+        "id.length",
+        Text(T::IdLines(concat!(
+            "id: {id}-",
+            "0123456789012345678901234567890123456789012345678901234567890123456789",
+            "0123456789012345678901234567890123456789012345678901234567890123456789\n"
+        ))),
+        "sends ids of more than 128 bytes",
+    ),
+    D::new(
+        "id.unique",
+        Text(T::IdTwice),
+        "uses each id for two different events",
+    ),
+    D::new(
+        "id.coverage",
+        Text(T::After("event: note\ndata: {\"note\":true}\n\n", 3)),
+        "sends some events without an id",
+    ),
+    D::new(
+        "retry.digits",
+        Text(T::Retry("retry: 3000\n\nretry: 3.5s\n\n")),
+        "sends a reconnection time that is no number",
+    ),
+    D::new(
+        "retry.unit",
+        Text(T::Retry("retry: 5\n\n")),
+        "sends a reconnection time in seconds",
+    ),
+    D::new(
+        "retry.unit/day",
+        Text(T::Retry("retry: 86400000\n\n")),
+        "sends a reconnection time of a day",
+    ),
+    D::new(
+        "retry.zero",
+        Text(T::Retry("retry: 0\n\n")),
+        "sends the reconnection time 0",
+    )
+    .also(&["retry.unit"]),
+    D::new(
+        "retry.present",
+        Text(T::Retry("")),
+        "sends no reconnection time",
+    ),
+    D::new(
+        "heartbeat.interval",
+        Flow(F::NoHeartbeat),
+        "sends nothing in silence",
+    )
+    .at(SILENT),
+    D::new(
+        "heartbeat.is-comment",
+        Flow(F::Heartbeat("event: ping\ndata:\n\n")),
+        "sends an event as heartbeat",
+    )
+    .at(QUIET),
+    D::new(
+        "heartbeat.is-comment/json",
+        Flow(F::Heartbeat("data: {\"type\":\"ping\"}\n\n")),
+        "sends a JSON message as heartbeat",
+    )
+    .at(QUIET),
+    D::new(
+        "heartbeat.colon-form",
+        Flow(F::Heartbeat("data: :ping\n\n")),
+        "writes the heartbeat comment as data",
+    )
+    .at(QUIET)
+    .also(&["heartbeat.is-comment"]),
+    D::new(
+        "heartbeat.colon-form/indented",
+        Flow(F::Heartbeat(" : ping\n")),
+        "puts a space before the colon of the heartbeat comment",
+    )
+    .at(QUIET)
+    .also(&["data.stray-lines"]),
+    D::new(
+        "heartbeat.not-mid-event",
+        Text(T::AfterEventLine(": heartbeat\n", 3)),
+        "writes comments inside events",
+    ),
+    D::new(
+        "heartbeat.idle-start",
+        Flow(F::LateStart(17_000)),
+        "sends nothing for 17 s after the head",
+    )
+    .at(SILENT)
+    .also(&["response.ttfb", "heartbeat.interval"]),
+    D::new(
+        "resume.accepted",
+        Resume(S::Refused),
+        "answers 409 to an id it issued",
+    )
+    .also(&["resume.replay"]),
+    D::new(
+        "resume.replay",
+        Resume(S::Ignored),
+        "starts live in spite of Last-Event-ID",
+    ),
+    D::new(
+        "resume.replay/repeat",
+        Resume(S::Repeats),
+        "repeats the event the client has seen",
+    ),
+    D::new(
+        "resume.replay/full",
+        Resume(S::Full),
+        "replays its whole history whatever the id",
+    ),
+    D::new(
+        "resume.replay/order",
+        Resume(S::Reordered),
+        "replays two events in the wrong order",
+    ),
+    D::new(
+        "resume.replay/skip",
+        Resume(S::Skips),
+        "leaves out the first event after the id",
+    ),
+    D::new(
+        "resume.unknown",
+        Resume(S::UnknownFails),
+        "answers 500 to an unknown id",
+    ),
+    D::new(
+        "resume.unknown/hang",
+        Resume(S::UnknownHangs),
+        "never answers an unknown id",
+    ),
+    D::new(
+        "resume.empty-absent",
+        Resume(S::EmptyFails),
+        "answers 400 to an empty Last-Event-ID",
+    ),
+    D::new(
+        "resume.non-ascii",
+        Resume(S::NonAsciiFails),
+        "answers 400 to a Last-Event-ID that is not ASCII",
+    ),
+    D::new(
+        "resume.no-reflection",
+        Resume(S::Reflects),
+        "copies an unknown Last-Event-ID into the stream",
+    ),
+    D::new(
+        "resume.no-reflection/decoded",
+        Resume(S::ReflectsDecoded),
+        "copies an unknown Last-Event-ID into the stream, percent-decoded",
+    ),
+    D::new(
+        "resume.204-stops",
+        Resume(S::FinishedAgain),
+        "answers 200 and ends, where a finished stream is asked for again",
+    )
+    .at(FINITE),
+    D::new(
+        "resume.close-without-event",
+        Route(R::NoEvents),
+        "answers 200 and ends at once, without event or reconnection time",
+    )
+    .also(&["retry.present"]),
+    D::new(
+        "resume.auth",
+        Route(R::PrivateResume),
+        "resumes a private stream without credentials",
+    )
+    .at("/private/events"),
+    D::new(
+        "cache.no-store",
+        Head(H::Field("cache-control", "max-age=60, no-transform")),
+        "lets caches store the stream",
+    ),
+    D::new(
+        "cache.not-shared",
+        Head(H::Field("cache-control", "public, no-cache, no-transform")),
+        "marks the stream public",
+    ),
+    D::new(
+        "cache.not-shared/age",
+        Head(H::Field("age", "30")),
+        "says the answer comes from a cache",
+    ),
+    D::new(
+        "cache.no-transform",
+        Head(H::Field("cache-control", "no-store")),
+        "lets intermediaries transform the stream",
+    ),
+    D::new(
+        "cache.validators",
+        Route(R::Validators),
+        "sends an ETag, and 304 when it comes back",
+    ),
+    D::new(
+        "buffering.hint",
+        Head(H::Without("x-accel-buffering")),
+        "sends no X-Accel-Buffering",
+    ),
+    D::new(
+        "buffering.hint/value",
+        Head(H::Field("x-accel-buffering", "off")),
+        "sends an X-Accel-Buffering that nginx does not read",
+    ),
+    D::new(
+        "lifecycle.min-duration",
+        Flow(F::Cut),
+        "ends the stream at a fixed age",
+    )
+    .at("/events?cut=10"),
+    D::new(
+        "lifecycle.half-open",
+        Flow(F::Unbounded),
+        "keeps everything for a client that stopped reading",
+    )
+    .at(FLOOD),
+    D::new(
+        "lifecycle.parallel",
+        Flow(F::OneAtATime),
+        "serves a new stream only when the one before it has ended",
+    ),
+    D::new(
+        "lifecycle.keepalive-headers",
+        Head(H::Field("connection", "keep-alive")),
+        "sends Connection: keep-alive",
+    )
+    .h1(),
+];

@@ -1,0 +1,197 @@
+//! What a defect changes, grouped by the part of the server that acts on it.
+
+/// The change a defect makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// In the head of a stream.
+    Head(HeadFlaw),
+    /// In how a request is answered.
+    Route(RouteFlaw),
+    /// In what a `Last-Event-ID` leads to.
+    Resume(ResumeFlaw),
+    /// In the text of the stream.
+    Text(TextFlaw),
+    /// In when bytes leave, and how the stream ends.
+    Flow(FlowFlaw),
+    /// In the HTTP/1.1 message.
+    Wire(WireFlaw),
+}
+
+/// A flaw in the head of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HeadFlaw {
+    /// Another status than 200.
+    Status(u16),
+    /// The value of a field that is otherwise right or absent.
+    Field(&'static str, &'static str),
+    /// A second field line of this name and value.
+    Again(&'static str, &'static str),
+    /// A field left out.
+    Without(&'static str),
+    /// No `Date`.
+    NoDate,
+}
+
+/// A flaw in how a request is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RouteFlaw {
+    /// 406 to `Accept: text/event-stream`.
+    AcceptExact,
+    /// 406 where there is no `Accept`.
+    AcceptAbsent,
+    /// 406 to `Accept: */*`.
+    AcceptAny,
+    /// The event stream, labelled JSON, to who accepts JSON only.
+    Mislabelled,
+    /// 500 to who accepts JSON only.
+    RefusedBroken,
+    /// 405 without `Allow`.
+    NoAllow,
+    /// HEAD is never answered.
+    HeadHangs,
+    /// HEAD answers with another type than GET.
+    HeadType,
+    /// The redirect ends at an HTML page.
+    RedirectPage,
+    /// The redirect leads to itself.
+    RedirectLoop,
+    /// The redirect leads from TLS to plain text.
+    RedirectDowngrade,
+    /// Errors are labelled as event streams.
+    ErrorStream,
+    /// 503 without `Retry-After` for unknown paths.
+    NoRetryAfter,
+    /// The head waits until there is an event to send.
+    HeadLate,
+    /// 200, and the end at once.
+    NoEvents,
+    /// An entity tag, and 304 when it comes back.
+    Validators,
+    /// A known `Last-Event-ID` stands in for credentials.
+    PrivateResume,
+}
+
+/// A flaw in what a `Last-Event-ID` leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResumeFlaw {
+    /// 409 to a known id.
+    Refused,
+    /// Starts live in spite of it.
+    Ignored,
+    /// Repeats the event of that id.
+    Repeats,
+    /// Replays the whole history.
+    Full,
+    /// Replays the first two events in the wrong order.
+    Reordered,
+    /// Leaves out the first event after it.
+    Skips,
+    /// 500 to an unknown id.
+    UnknownFails,
+    /// No answer to an unknown id.
+    UnknownHangs,
+    /// 400 to an empty id.
+    EmptyFails,
+    /// 400 to an id that is not ASCII.
+    NonAsciiFails,
+    /// Copies an unknown id into the stream.
+    Reflects,
+    /// Copies an unknown id into the stream, percent-decoded.
+    ReflectsDecoded,
+    /// 200 and an empty stream where a finished stream is asked for again.
+    FinishedAgain,
+}
+
+/// A flaw in the text of the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TextFlaw {
+    /// These bytes inside a JSON string, in every n-th event.
+    InData(&'static [u8], u64),
+    /// A BOM at the start.
+    BomStart,
+    /// A BOM before every n-th event.
+    BomBefore(u64),
+    /// A BOM before every write of a resumed stream.
+    BomResumed,
+    /// Another line ending throughout.
+    LineEnd(&'static str),
+    /// CRLF in every n-th event.
+    CrlfIn(u64),
+    /// The last two line endings of an event are LF CR.
+    LfCr,
+    /// CRLF throughout, with the last LF of each event in a write of its own.
+    CrlfSplit,
+    /// This text after every n-th event.
+    After(&'static str, u64),
+    /// The last event of a finite stream lacks its empty line.
+    Unterminated,
+    /// Half of the JSON text in every n-th event.
+    HalfData(u64),
+    /// These lines after the data line.
+    AfterData(&'static str),
+    /// No space after `data:` in every n-th event.
+    NoSpace(u64),
+    /// These lines in place of the event type, in every n-th event.
+    EventLines(&'static str, u64),
+    /// These lines after the event type, in every n-th event.
+    AfterEventLine(&'static str, u64),
+    /// `{id}` in this text is the id, in every event.
+    IdLines(&'static str),
+    /// A second event with the same id.
+    IdTwice,
+    /// This text in place of the reconnection time.
+    Retry(&'static str),
+}
+
+/// A flaw in when bytes leave, and in how the stream ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FlowFlaw {
+    /// Each event waits for the next.
+    HoldEvent,
+    /// The empty line of each event waits for the next.
+    HoldTail,
+    /// Bytes leave in blocks of this size.
+    Block(usize),
+    /// Each byte is a chunk.
+    PerByte,
+    /// Nothing is sent in silence.
+    NoHeartbeat,
+    /// This text instead of the heartbeat comment.
+    Heartbeat(&'static str),
+    /// The first byte waits this long, in milliseconds.
+    LateStart(u64),
+    /// The stream ends at a fixed age.
+    Cut,
+    /// A stalled subscriber is kept for ever.
+    Unbounded,
+    /// A stream waits for the one before it to end.
+    OneAtATime,
+    /// The connection breaks off where the stream ends.
+    NoEnd,
+    /// A trailer section follows.
+    Trailers,
+}
+
+/// A flaw in the HTTP/1.1 message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WireFlaw {
+    /// A chunk size that is no number.
+    ChunkSize,
+    /// A chunk size line that ends with LF alone.
+    ChunkSizeLf,
+    /// No CRLF after chunk data.
+    ChunkDataEnd,
+    /// `Content-Length` beside `Transfer-Encoding`.
+    LengthAndCoding,
+    /// `Transfer-Encoding` to an HTTP/1.0 request.
+    Http10Coding,
+    /// Content in the answer to HEAD.
+    HeadContent,
+}
+
+impl Flaw {
+    /// Whether HTTP/1.1 messages must be written without hyper, which would mend or refuse this.
+    pub(crate) fn is_raw(self) -> bool {
+        matches!(self, Self::Wire(_) | Self::Flow(FlowFlaw::Trailers))
+    }
+}

@@ -1,0 +1,240 @@
+//! HTTP/1.1 without hyper, for the defects that hyper would mend or refuse.
+//!
+//! It serves the same answers as hyper does, so that a defect differs in nothing else.
+use std::{io, time::SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::{
+    answer::Content,
+    flaw::{Flaw, WireFlaw},
+    raw_request::{Asked, read_request},
+    service::Service,
+    subscription::stopped,
+};
+
+/// Good chunks before the one at fault, so that a check has seen events.
+const GOOD_CHUNKS: usize = 6;
+/// Bytes of further requests read while one is being answered.
+const AHEAD: usize = 64 * 1024;
+
+/// How the end of an answer is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// There is no content.
+    None,
+    Length(u64),
+    Chunked,
+    /// By the end of the connection.
+    Close,
+}
+
+/// Serves one connection until it ends.
+pub(crate) async fn serve<S>(socket: S, service: &Service) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (reader, writer) = tokio::io::split(socket);
+    let mut connection = Connection {
+        reader,
+        writer,
+        ahead: BytesMut::new(),
+        flaw: match service.flaw {
+            Some(Flaw::Wire(flaw)) => Some(flaw),
+            _ => None,
+        },
+    };
+    while let Some(asked) = connection.next_request(service).await? {
+        if !connection.answer(asked, service).await? {
+            break;
+        }
+    }
+    connection.writer.shutdown().await
+}
+
+struct Connection<R, W> {
+    reader: R,
+    writer: W,
+    ahead: BytesMut,
+    flaw: Option<WireFlaw>,
+}
+
+impl<R, W> Connection<R, W>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    async fn next_request(&mut self, service: &Service) -> io::Result<Option<Asked>> {
+        let mut stop = service.stop.clone();
+        let asked = tokio::select! {
+            () = stopped(&mut stop) => return Ok(None),
+            asked = read_request(&mut self.reader, &mut self.writer, &mut self.ahead) => asked?,
+        };
+        if let Some(Asked::Bad(status)) = asked {
+            let line =
+                format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+            self.writer.write_all(line.as_bytes()).await?;
+            return Ok(None);
+        }
+        Ok(asked)
+    }
+
+    /// Answers a request; whether the connection goes on.
+    async fn answer(&mut self, asked: Asked, service: &Service) -> io::Result<bool> {
+        let Asked::Request {
+            mut request,
+            keep_alive,
+        } = asked
+        else {
+            return Ok(false);
+        };
+        let (method, version) = (request.method().clone(), request.version());
+        let with_content = self.flaw == Some(WireFlaw::HeadContent) && method == Method::HEAD;
+        if with_content {
+            *request.method_mut() = Method::GET;
+        }
+        let answer = tokio::select! {
+            answer = service.respond(request) => answer,
+            gone = watch(&mut self.reader, &mut self.ahead) => return Err(gone),
+        };
+        let shown = if with_content { Method::GET } else { method };
+        let framing = self.framing(&answer, &shown, version);
+        let keep_alive = keep_alive && framing != Framing::Close && !service.is_stopping();
+        let head = self.head(&answer, framing, keep_alive);
+        self.writer.write_all(&head).await?;
+        self.writer.flush().await?;
+        if framing == Framing::None {
+            return Ok(keep_alive);
+        }
+        let clean = self.content(answer.into_body(), framing).await?;
+        Ok(clean && keep_alive && !service.is_stopping())
+    }
+
+    fn framing(&self, answer: &Response<Content>, method: &Method, version: Version) -> Framing {
+        let no_content = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
+        if *method == Method::HEAD || no_content.contains(&answer.status()) {
+            return Framing::None;
+        }
+        let coding_anyway = self.flaw == Some(WireFlaw::Http10Coding);
+        match answer.body().size_hint().exact() {
+            Some(length) => Framing::Length(length),
+            None if version == Version::HTTP_10 && !coding_anyway => Framing::Close,
+            None => Framing::Chunked,
+        }
+    }
+
+    fn head(&self, answer: &Response<Content>, framing: Framing, keep_alive: bool) -> Vec<u8> {
+        let status = answer.status();
+        let reason = status.canonical_reason().unwrap_or_default();
+        let mut head = format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).into_bytes();
+        for (name, value) in answer.headers() {
+            push_field(&mut head, name.as_str(), value.as_bytes());
+        }
+        match framing {
+            Framing::Length(length) => {
+                push_field(&mut head, "content-length", length.to_string().as_bytes());
+            }
+            Framing::Chunked => push_field(&mut head, "transfer-encoding", b"chunked"),
+            Framing::None | Framing::Close => {}
+        }
+        if framing == Framing::Chunked && self.flaw == Some(WireFlaw::LengthAndCoding) {
+            push_field(&mut head, "content-length", b"1000000000");
+        }
+        if !keep_alive {
+            push_field(&mut head, "connection", b"close");
+        }
+        let date = httpdate::fmt_http_date(SystemTime::now());
+        push_field(&mut head, header::DATE.as_str(), date.as_bytes());
+        head.extend_from_slice(b"\r\n");
+        head
+    }
+
+    /// Writes content; whether it came to its end.
+    async fn content(&mut self, mut content: Content, framing: Framing) -> io::Result<bool> {
+        let mut chunks = 0;
+        let mut trailers = HeaderMap::new();
+        loop {
+            let frame = tokio::select! {
+                frame = content.frame() => frame,
+                gone = watch(&mut self.reader, &mut self.ahead) => return Err(gone),
+            };
+            match frame {
+                None => break,
+                Some(Err(_)) => return Ok(false),
+                Some(Ok(frame)) if frame.is_trailers() => {
+                    trailers = frame.into_trailers().unwrap_or_default();
+                }
+                Some(Ok(frame)) => {
+                    let data = frame.into_data().unwrap_or_default();
+                    chunks += 1;
+                    let written = self.framed(&data, framing, chunks);
+                    self.writer.write_all(&written).await?;
+                    self.writer.flush().await?;
+                }
+            }
+        }
+        if framing == Framing::Chunked {
+            self.writer.write_all(&last_chunk(&trailers)).await?;
+            self.writer.flush().await?;
+        }
+        Ok(true)
+    }
+
+    /// The bytes of the n-th piece of data (RFC 9112 7.1), with the fault where it is due.
+    fn framed(&self, data: &Bytes, framing: Framing, chunks: usize) -> Vec<u8> {
+        if framing != Framing::Chunked {
+            return data.to_vec();
+        }
+        let flaw = self.flaw.filter(|_| chunks == GOOD_CHUNKS);
+        let size = match flaw {
+            Some(WireFlaw::ChunkSize) => "xyz".into(),
+            _ => format!("{:x}", data.len()),
+        };
+        let size_end: &[u8] = match flaw {
+            Some(WireFlaw::ChunkSizeLf) => b"\n",
+            _ => b"\r\n",
+        };
+        let data_end: &[u8] = match flaw {
+            Some(WireFlaw::ChunkDataEnd) => b"",
+            _ => b"\r\n",
+        };
+        [size.as_bytes(), size_end, data, data_end].concat()
+    }
+}
+
+/// Reads ahead until the client has gone.
+async fn watch<R: AsyncRead + Unpin>(reader: &mut R, ahead: &mut BytesMut) -> io::Error {
+    loop {
+        if ahead.len() >= AHEAD {
+            return io::Error::other("too much asked for while an answer goes on");
+        }
+        match reader.read_buf(ahead).await {
+            Ok(0) => return io::ErrorKind::UnexpectedEof.into(),
+            Ok(_) => {}
+            Err(error) => return error,
+        }
+    }
+}
+
+fn last_chunk(trailers: &HeaderMap) -> Vec<u8> {
+    let mut end = b"0\r\n".to_vec();
+    for (name, value) in trailers {
+        push_field(&mut end, name.as_str(), value.as_bytes());
+    }
+    end.extend_from_slice(b"\r\n");
+    end
+}
+
+fn push_field(head: &mut Vec<u8>, name: &str, value: &[u8]) {
+    head.extend_from_slice(name.as_bytes());
+    head.extend_from_slice(b": ");
+    head.extend_from_slice(value);
+    head.extend_from_slice(b"\r\n");
+}
+
+/// A request read whole.
+pub(crate) type WholeRequest = Request<Full<Bytes>>;
