@@ -1,28 +1,43 @@
-//! The checks, one module per group of the catalogue.
+//! The checks, by the groups of the catalogue.
 
+mod answer;
 mod cache;
+mod chunking;
 mod data;
 mod encoding;
+mod ending;
 mod event;
+mod flush;
 mod framing;
 mod heartbeat;
 mod id;
+mod ill_formed;
 mod lifecycle;
 mod line;
+mod media_type;
+mod negotiation;
 mod response;
 mod resume;
 mod retry;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, dead_code)]
 mod sample;
+mod sighting;
 mod source;
+mod stamp;
+mod status;
 
 use crate::Rule;
 
 /// Every group, in the order of the catalogue.
-pub(crate) const GROUPS: [&[Rule]; 12] = [
+pub(crate) const GROUPS: [&[Rule]; 17] = [
+    status::RULES,
+    media_type::RULES,
+    negotiation::RULES,
     response::RULES,
     framing::RULES,
+    flush::RULES,
+    chunking::RULES,
     encoding::RULES,
     line::RULES,
     data::RULES,

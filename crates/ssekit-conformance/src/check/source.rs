@@ -42,3 +42,193 @@ pub(super) const HTML_MEDIA_TYPE: Source = (
     "HTML, IANA considerations, text/event-stream",
     "https://html.spec.whatwg.org/multipage/iana.html#text/event-stream",
 );
+/// RFC 3629, "UTF-8 definition".
+pub(super) const RFC3629_UTF8: Source = (
+    "RFC 3629 3",
+    "https://www.rfc-editor.org/rfc/rfc3629.html#section-3",
+);
+/// RFC 3629, "Security Considerations": overlong forms.
+pub(super) const RFC3629_SECURITY: Source = (
+    "RFC 3629 10",
+    "https://www.rfc-editor.org/rfc/rfc3629.html#section-10",
+);
+/// RFC 9110 5.3: field lines of one name: only list fields may repeat.
+pub(super) const RFC9110_FIELD_ORDER: Source = (
+    "RFC 9110 5.3",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-5.3",
+);
+/// RFC 9110 6.4.1: which answers carry content.
+pub(super) const RFC9110_CONTENT: Source = (
+    "RFC 9110 6.4.1",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-6.4.1",
+);
+/// RFC 9110 6.5.1: limitations on trailer fields.
+pub(super) const RFC9110_TRAILERS: Source = (
+    "RFC 9110 6.5.1",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-6.5.1",
+);
+/// RFC 9110 6.6.1: Date.
+pub(super) const RFC9110_DATE: Source = (
+    "RFC 9110 6.6.1",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-6.6.1",
+);
+/// RFC 9110 7.7: message transformations.
+pub(super) const RFC9110_TRANSFORMATIONS: Source = (
+    "RFC 9110 7.7",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-7.7",
+);
+/// RFC 9110 8.3: Content-Type.
+pub(super) const RFC9110_CONTENT_TYPE: Source = (
+    "RFC 9110 8.3",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-8.3",
+);
+/// RFC 9110 8.3.1: media type.
+pub(super) const RFC9110_MEDIA_TYPE: Source = (
+    "RFC 9110 8.3.1",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-8.3.1",
+);
+/// RFC 9110 8.6: Content-Length.
+pub(super) const RFC9110_CONTENT_LENGTH: Source = (
+    "RFC 9110 8.6",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-8.6",
+);
+/// RFC 9110 8.8.3: ETag.
+pub(super) const RFC9110_ETAG: Source = (
+    "RFC 9110 8.8.3",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-8.8.3",
+);
+/// RFC 9110 9.3.2: HEAD.
+pub(super) const RFC9110_HEAD: Source = (
+    "RFC 9110 9.3.2",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-9.3.2",
+);
+/// RFC 9110 10.2.3: Retry-After.
+pub(super) const RFC9110_RETRY_AFTER: Source = (
+    "RFC 9110 10.2.3",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-10.2.3",
+);
+/// RFC 9110 12.5.1: Accept.
+pub(super) const RFC9110_ACCEPT: Source = (
+    "RFC 9110 12.5.1",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-12.5.1",
+);
+/// RFC 9110 13.1: preconditions.
+pub(super) const RFC9110_CONDITIONAL: Source = (
+    "RFC 9110 13.1",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-13.1",
+);
+/// RFC 9110 15.3: the 2xx statuses.
+pub(super) const RFC9110_STATUS_2XX: Source = (
+    "RFC 9110 15.3",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-15.3",
+);
+/// RFC 9110 15.4: redirection.
+pub(super) const RFC9110_STATUS_3XX: Source = (
+    "RFC 9110 15.4",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-15.4",
+);
+/// RFC 9110 15.5.6: 405 Method Not Allowed.
+pub(super) const RFC9110_STATUS_405: Source = (
+    "RFC 9110 15.5.6",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-15.5.6",
+);
+/// RFC 9110 15.5.7: 406 Not Acceptable.
+pub(super) const RFC9110_STATUS_406: Source = (
+    "RFC 9110 15.5.7",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-15.5.7",
+);
+/// RFC 9110 15.6.4: 503 Service Unavailable.
+pub(super) const RFC9110_STATUS_503: Source = (
+    "RFC 9110 15.6.4",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-15.6.4",
+);
+/// RFC 9111 5.1: Age.
+pub(super) const RFC9111_AGE: Source = (
+    "RFC 9111 5.1",
+    "https://www.rfc-editor.org/rfc/rfc9111.html#section-5.1",
+);
+/// RFC 9111 5.2.2.4: no-cache in answers.
+pub(super) const RFC9111_NO_CACHE: Source = (
+    "RFC 9111 5.2.2.4",
+    "https://www.rfc-editor.org/rfc/rfc9111.html#section-5.2.2.4",
+);
+/// RFC 9111 5.2.2.5: no-store in answers.
+pub(super) const RFC9111_NO_STORE: Source = (
+    "RFC 9111 5.2.2.5",
+    "https://www.rfc-editor.org/rfc/rfc9111.html#section-5.2.2.5",
+);
+/// RFC 9111 5.2.2.6: no-transform in answers.
+pub(super) const RFC9111_NO_TRANSFORM: Source = (
+    "RFC 9111 5.2.2.6",
+    "https://www.rfc-editor.org/rfc/rfc9111.html#section-5.2.2.6",
+);
+/// RFC 9111 5.2.2.9: public.
+pub(super) const RFC9111_PUBLIC: Source = (
+    "RFC 9111 5.2.2.9",
+    "https://www.rfc-editor.org/rfc/rfc9111.html#section-5.2.2.9",
+);
+/// RFC 9111 5.2.2.10: s-maxage.
+pub(super) const RFC9111_S_MAXAGE: Source = (
+    "RFC 9111 5.2.2.10",
+    "https://www.rfc-editor.org/rfc/rfc9111.html#section-5.2.2.10",
+);
+/// RFC 9112 5: field syntax.
+pub(super) const RFC9112_FIELDS: Source = (
+    "RFC 9112 5",
+    "https://www.rfc-editor.org/rfc/rfc9112.html#section-5",
+);
+/// RFC 9112 6.1: Transfer-Encoding.
+pub(super) const RFC9112_TRANSFER_ENCODING: Source = (
+    "RFC 9112 6.1",
+    "https://www.rfc-editor.org/rfc/rfc9112.html#section-6.1",
+);
+/// RFC 9112 6.2: Content-Length.
+pub(super) const RFC9112_CONTENT_LENGTH: Source = (
+    "RFC 9112 6.2",
+    "https://www.rfc-editor.org/rfc/rfc9112.html#section-6.2",
+);
+/// RFC 9112 6.3: message body length.
+pub(super) const RFC9112_BODY_LENGTH: Source = (
+    "RFC 9112 6.3",
+    "https://www.rfc-editor.org/rfc/rfc9112.html#section-6.3",
+);
+/// RFC 9112 7.1: the chunked coding.
+pub(super) const RFC9112_CHUNKED: Source = (
+    "RFC 9112 7.1",
+    "https://www.rfc-editor.org/rfc/rfc9112.html#section-7.1",
+);
+/// RFC 9112 8: incomplete messages.
+pub(super) const RFC9112_INCOMPLETE: Source = (
+    "RFC 9112 8",
+    "https://www.rfc-editor.org/rfc/rfc9112.html#section-8",
+);
+/// RFC 9112 9.3: persistence.
+pub(super) const RFC9112_PERSISTENCE: Source = (
+    "RFC 9112 9.3",
+    "https://www.rfc-editor.org/rfc/rfc9112.html#section-9.3",
+);
+/// RFC 9113 8.1: HTTP message framing.
+pub(super) const RFC9113_FRAMING: Source = (
+    "RFC 9113 8.1",
+    "https://www.rfc-editor.org/rfc/rfc9113.html#section-8.1",
+);
+/// RFC 9113 8.1.1: malformed messages.
+pub(super) const RFC9113_MALFORMED: Source = (
+    "RFC 9113 8.1.1",
+    "https://www.rfc-editor.org/rfc/rfc9113.html#section-8.1.1",
+);
+/// RFC 6585 4: 429 Too Many Requests.
+pub(super) const RFC6585_429: Source = (
+    "RFC 6585 4",
+    "https://www.rfc-editor.org/rfc/rfc6585.html#section-4",
+);
+/// Fetch, "`X-Content-Type-Options` header".
+pub(super) const FETCH_NOSNIFF: Source = (
+    "Fetch, X-Content-Type-Options header",
+    "https://fetch.spec.whatwg.org/#x-content-type-options-header",
+);
+/// nginx, `proxy_buffering`: what `X-Accel-Buffering` does.
+pub(super) const NGINX_BUFFERING: Source = (
+    "nginx, proxy_buffering",
+    "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering",
+);
