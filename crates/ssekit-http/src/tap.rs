@@ -92,7 +92,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let done = Pin::new(&mut self.io).poll_write(cx, buf);
+        // Then nobody will read any more, so this is how the peer's leaving is learned.
+        if let Poll::Ready(Err(e)) = &done {
+            let failed = Read::Failed(e.kind(), e.to_string());
+            self.log.push(failed, Instant::now());
+        }
+        done
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

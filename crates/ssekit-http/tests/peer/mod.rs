@@ -16,7 +16,7 @@ pub enum Step {
     Send(Vec<u8>),
     /// Waits this many milliseconds, so that what follows is another slice.
     Wait(u64),
-    /// Closes with a reset.
+    /// Closes with a reset. Without it, the script ends with an orderly close.
     Reset,
     /// Keeps the connection open until the client leaves.
     Hold,
@@ -60,13 +60,19 @@ pub async fn play(mut stream: TcpStream, steps: &[Step]) {
             Step::Reset => {
                 let socket = socket2::SockRef::from(&stream);
                 socket.set_linger(Some(Duration::ZERO)).unwrap();
+                return;
             }
-            Step::Hold => {
-                let mut rest = [0; 64];
-                while matches!(stream.read(&mut rest).await, Ok(n) if n > 0) {}
-            }
+            Step::Hold => drain(&mut stream).await,
         }
     }
+    let _ = stream.shutdown().await;
+    // Closing with bytes unread would reset the connection.
+    drain(&mut stream).await;
+}
+
+async fn drain(stream: &mut TcpStream) {
+    let mut rest = [0; 1024];
+    while matches!(stream.read(&mut rest).await, Ok(n) if n > 0) {}
 }
 
 /// Serves each script once, in order, giving back the requests seen.

@@ -1,0 +1,215 @@
+//! Content codings: each event is decoded as soon as its bytes are there.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod peer;
+
+use compression_codecs::core::util::{PartialBuffer, WriteBuffer};
+use compression_codecs::{
+    BrotliEncoder, DeflateEncoder, EncodeV2, GzipEncoder, ZlibEncoder, ZstdEncoder,
+};
+use compression_codecs::brotli::params::EncoderParams;
+use compression_codecs::core::Level;
+use compression_codecs::flate::params::FlateEncoderParams;
+use peer::*;
+use ssekit_http::Limits;
+use ssekit_record::{EndKind, FaultKind, Observation, Transcript};
+
+fn level() -> FlateEncoderParams {
+    Level::Default.into()
+}
+
+fn gzip() -> GzipEncoder {
+    GzipEncoder::new(level())
+}
+
+type Codec = Box<dyn EncodeV2>;
+
+fn codecs() -> Vec<(&'static str, Codec)> {
+    vec![
+        ("gzip", Box::new(gzip()) as Codec),
+        ("X-GZip", Box::new(gzip())),
+        ("deflate", Box::new(ZlibEncoder::new(level()))),
+        ("deflate", Box::new(DeflateEncoder::new(level()))),
+        ("br", Box::new(BrotliEncoder::new(EncoderParams::default()))),
+        ("zstd", Box::new(ZstdEncoder::new(3))),
+    ]
+}
+
+/// Writes, and flushes so that the other side can read all of it.
+fn flushed(codec: &mut dyn EncodeV2, plain: &[u8]) -> Vec<u8> {
+    let mut input = PartialBuffer::new(plain);
+    let mut out = Vec::new();
+    let mut piece = vec![0; 1 << 16];
+    while !input.unwritten().is_empty() {
+        let mut buffer = WriteBuffer::new_initialized(&mut piece);
+        codec.encode(&mut input, &mut buffer).unwrap();
+        out.extend_from_slice(buffer.written());
+    }
+    loop {
+        let mut buffer = WriteBuffer::new_initialized(&mut piece);
+        let done = codec.flush(&mut buffer).unwrap();
+        out.extend_from_slice(buffer.written());
+        if done {
+            return out;
+        }
+    }
+}
+
+fn finished(codec: &mut dyn EncodeV2) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        let mut buffer = WriteBuffer::new_initialized(&mut piece);
+        let done = codec.finish(&mut buffer).unwrap();
+        out.extend_from_slice(buffer.written());
+        if done {
+            return out;
+        }
+    }
+}
+
+fn whole(codec: &mut dyn EncodeV2, plain: &[u8]) -> Vec<u8> {
+    let mut out = flushed(codec, plain);
+    out.extend(finished(codec));
+    out
+}
+
+fn coded_head(coding: &str) -> Step {
+    send(head(&format!("Content-Encoding: {coding}\r\n")))
+}
+
+fn content(seen: &Transcript) -> String {
+    String::from_utf8_lossy(&seen.content.as_ref().unwrap().bytes).into_owned()
+}
+
+const EVENTS: [&str; 3] = ["data: one\n\n", "data: two\n\n", "data: three\n\n"];
+
+#[tokio::test]
+async fn each_event_is_decoded_when_it_arrives() {
+    for (coding, mut codec) in codecs() {
+        let mut steps = vec![coded_head(coding)];
+        for event in EVENTS {
+            steps.extend([Step::Wait(25), send(flushed(&mut *codec, event.as_bytes()))]);
+        }
+        steps.extend([Step::Wait(25), send(finished(&mut *codec))]);
+        let seen = get(steps).await;
+        assert_eq!(seen.end.kind, EndKind::Clean, "{coding}");
+        assert_eq!(kinds(&seen), [], "{coding} {:?}", seen.faults);
+        assert_eq!(content(&seen), EVENTS.concat(), "{coding}");
+        let decoded = &seen.content.as_ref().unwrap().slices;
+        let lens: Vec<_> = decoded.iter().map(|s| s.len as usize).collect();
+        assert_eq!(lens, EVENTS.map(str::len), "{coding}");
+        let ends = &seen.body.slices;
+        for (decoded, body) in decoded.iter().zip(ends) {
+            assert_eq!(decoded.at_us, body.at_us, "{coding}");
+        }
+        assert_eq!(seen.stream().bytes, EVENTS.concat().as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn an_event_held_by_the_compressor_arrives_late() {
+    let mut codec = gzip();
+    let first = flushed(&mut codec, b"data: one\n\n");
+    let (half, rest) = first.split_at(first.len() - 8);
+    let steps = vec![
+        coded_head("gzip"),
+        send(half),
+        Step::Wait(60),
+        send([rest, &finished(&mut codec)].concat()),
+    ];
+    let seen = get(steps).await;
+    assert_eq!(content(&seen), "data: one\n\n");
+    let last = seen.content.unwrap().slices.last().unwrap().at_us;
+    assert_eq!(last, seen.body.slices.last().unwrap().at_us);
+    assert!(last - seen.body.slices[0].at_us >= 55_000);
+}
+
+#[tokio::test]
+async fn codings_over_one_another_and_members_in_a_row() {
+    let inner = whole(&mut ZstdEncoder::new(3), b"data: x\n\n");
+    let outer = whole(&mut gzip(), &inner);
+    let seen = get(vec![coded_head("identity, zstd, gzip"), send(outer)]).await;
+    assert_eq!((content(&seen), seen.faults), ("data: x\n\n".into(), vec![]));
+
+    for (coding, a, b) in [
+        (
+            "gzip",
+            whole(&mut gzip(), b"a"),
+            whole(&mut gzip(), b"b"),
+        ),
+        (
+            "zstd",
+            whole(&mut ZstdEncoder::new(3), b"a"),
+            whole(&mut ZstdEncoder::new(3), b"b"),
+        ),
+    ] {
+        let seen = get(vec![coded_head(coding), send([a, b].concat())]).await;
+        assert_eq!((content(&seen), seen.faults), ("ab".into(), vec![]));
+    }
+}
+
+#[tokio::test]
+async fn corrupt_and_cut_content_is_a_fault_at_its_offset() {
+    for (coding, mut codec) in codecs() {
+        let mut bytes = flushed(&mut *codec, EVENTS[0].as_bytes());
+        let good = bytes.len() as u64;
+        let cut = get(vec![coded_head(coding), send(&bytes)]).await;
+        assert_eq!(cut.end.kind, EndKind::Clean, "{coding}");
+        assert_eq!(kinds(&cut), [FaultKind::ContentCodingInvalid], "{coding}");
+        assert_eq!(cut.faults[0].offset, good);
+        assert_eq!(content(&cut), EVENTS[0]);
+
+        bytes.extend([0xff; 64]);
+        let seen = get(vec![coded_head(coding), send(&bytes)]).await;
+        assert_eq!(kinds(&seen), [FaultKind::ContentCodingInvalid], "{coding}");
+        assert_eq!(seen.body.len(), good + 64);
+        let plain = get(vec![coded_head(coding), send("data: plain\n\n")]).await;
+        assert_eq!(kinds(&plain), [FaultKind::ContentCodingInvalid], "{coding}");
+    }
+    // An unfinished message says nothing of its compressed data.
+    let bytes = flushed(&mut gzip(), EVENTS[0].as_bytes());
+    let head = head("Content-Encoding: gzip\r\nContent-Length: 99\r\n");
+    let seen = get(vec![send(head), send(bytes)]).await;
+    assert_eq!(kinds(&seen), [FaultKind::LengthShort]);
+    // No content is no corrupt content.
+    assert_eq!(kinds(&get(vec![coded_head("gzip")]).await), []);
+}
+
+#[tokio::test]
+async fn unknown_codings_leave_the_bytes_as_they_are() {
+    for coding in ["none", "gzip, foo"] {
+        let seen = get(vec![coded_head(coding), send("data: x\n\n")]).await;
+        assert_seen(&seen, EndKind::Clean, &[FaultKind::ContentCodingUnknown], "data: x\n\n");
+        assert!(seen.content.is_none());
+    }
+    let seen = get(vec![coded_head("identity"), send("data: x\n\n")]).await;
+    assert_seen(&seen, EndKind::Clean, &[], "data: x\n\n");
+    assert!(seen.content.is_none());
+}
+
+#[tokio::test]
+async fn a_bomb_is_bounded() {
+    let mut options = options();
+    options.limits = Limits {
+        body: 100_000,
+        ..Limits::default()
+    };
+    for (coding, mut codec) in codecs() {
+        let bomb = whole(&mut *codec, &vec![b'a'; 3_000_000]);
+        let (url, _served) = serve(vec![vec![coded_head(coding), send(bomb)]]).await;
+        let seen = watch(&ask(&url), &options).await;
+        assert_eq!(seen.end.kind, EndKind::Limit, "{coding}");
+        assert_eq!(content(&seen).len(), 100_000, "{coding}");
+    }
+}
+
+#[tokio::test]
+async fn a_transcript_survives_saving() {
+    let bytes = whole(&mut gzip(), b"data: x\n\n");
+    let seen = get(vec![coded_head("gzip"), send(bytes)]).await;
+    let mut observation = Observation::new("http://h.example/");
+    observation.transcripts.push(seen);
+    let loaded = Observation::from_json(&observation.to_json().unwrap()).unwrap();
+    assert_eq!(loaded, observation);
+}
