@@ -4,6 +4,8 @@ mod answer;
 mod cache;
 mod chunking;
 mod data;
+#[cfg(test)]
+mod data_tests;
 mod encoding;
 mod ending;
 mod event;
@@ -12,10 +14,12 @@ mod framing;
 mod heartbeat;
 mod id;
 mod ill_formed;
+mod json;
 mod lifecycle;
 mod line;
 mod media_type;
 mod negotiation;
+mod pending;
 mod response;
 mod resume;
 mod retry;
@@ -26,6 +30,7 @@ mod sighting;
 mod source;
 mod stamp;
 mod status;
+mod stray;
 
 use crate::Rule;
 
