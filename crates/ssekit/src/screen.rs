@@ -125,10 +125,10 @@ impl Screen {
             content_type,
         };
         let shown = content_type.unwrap_or("no Content-Type");
-        let verdict = if self.stream {
-            String::new()
-        } else {
-            format!("; {BAD}no client reads this as an event stream{BAD:#}")
+        let verdict = match head.status {
+            _ if self.stream => String::new(),
+            204 => "; the server tells clients to stop".into(),
+            _ => format!("; {BAD}no client reads this as an event stream{BAD:#}"),
         };
         let status = head.status;
         let said = format!("{} {status}, {}{verdict}", head.version, harmless(shown));

@@ -184,14 +184,17 @@ impl Arguments {
 
     /// Asks the server, and reports what was seen even if interrupted.
     async fn live(&self, options: CheckOptions) -> Result<ExitCode, Failure> {
-        let (checked, stopped) = self.observed(&options).await?;
+        let (mut checked, stopped) = self.observed(&options).await?;
+        if stopped {
+            let said = &mut checked.record.summary;
+            *said = format!("Interrupted; what was seen until then: {said}");
+        }
         let (record, observation) = (&checked.record, &checked.observation);
         if record.exit_code() == ExitCode::Unreachable {
             return self.unanswered(&checked, stopped);
         }
         self.answer.give(record, Some(observation))?;
         if stopped {
-            output::say("ssekit: interrupted; this is what was seen until then");
             return Ok(ExitCode::Interrupted);
         }
         Ok(record.exit_code())

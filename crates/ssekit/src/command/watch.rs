@@ -230,7 +230,14 @@ impl<'a> View<'a> {
         self.screen.end(seen, &end.last_event_id);
         self.flush()?;
         if !self.screen.is_stream() {
-            return Ok(Next::Done(ExitCode::Findings));
+            // HTML, Introduction: 204 tells a client that comes back to stop.
+            let status = seen.head.as_ref().map(|head| head.status);
+            let is_farewell = status == Some(204) && self.before_us > 0;
+            return Ok(Next::Done(if is_farewell {
+                ExitCode::AsExpected
+            } else {
+                ExitCode::Findings
+            }));
         }
         if seen.end.kind == EndKind::Left || !self.arguments.reconnect {
             return Ok(Next::Done(ExitCode::AsExpected));
