@@ -13,6 +13,7 @@ mod parser;
 mod sink;
 mod source;
 mod text;
+mod whole_block;
 
 pub use diagnostic::{Diagnostic, DiagnosticKind};
 pub use encoder::{EncodeError, EventId, EventType, encode_comment, encode_event, encode_retry};

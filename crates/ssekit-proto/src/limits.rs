@@ -28,6 +28,13 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The smallest of them.
+    pub(crate) fn least(&self) -> usize {
+        self.line.min(self.data).min(self.event)
+    }
+}
+
 /// Which bound was passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LimitKind {

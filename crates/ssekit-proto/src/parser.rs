@@ -8,6 +8,7 @@ use memchr::memchr2;
 use crate::block::{Block, Borrowed, TextLine};
 use crate::observer::{Observer, report};
 use crate::text::Text;
+use crate::whole_block::{Place, WholeBlock};
 use crate::{DiagnosticKind, LimitError, LimitKind, Limits, LineEnding, Sink};
 
 const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
@@ -107,7 +108,7 @@ impl Parser {
     /// Tells that the stream ended; a pending block is discarded.
     pub fn finish<S: Sink>(&mut self, sink: &mut S) -> End {
         let cut_line = matches!(self.bom, Bom::Matched(1..)) || !self.line.is_empty();
-        let discarded = cut_line || self.failed.is_some() || self.block.pending().is_some();
+        let discarded = cut_line || self.failed.is_some() || self.block.is_pending();
         if S::OBSERVE && discarded {
             let at = self.block.start().unwrap_or(self.line_start);
             report(sink, DiagnosticKind::DiscardedTail, at);
@@ -163,9 +164,9 @@ impl Parser {
             pos = end;
         }
         let mut borrowed = Borrowed::default();
-        let rest = self.read_lines(bytes, pos, &mut borrowed, sink)?;
+        let rest = self.read_lines(bytes, pos, &mut borrowed, sink);
         self.block.settle(&mut borrowed);
-        self.begin_line(&bytes[rest..])
+        self.begin_line(&bytes[rest?..])
     }
 
     /// Skips a leading BOM; returns where the rest of the slice begins.
@@ -209,36 +210,24 @@ impl Parser {
             return Ok(None);
         };
         let line = mem::take(&mut self.line);
-        let result = self.copied_line(&line, rest[len], sink);
-        self.line = line;
+        if S::OBSERVE {
+            let ending = line_ending(rest[len]);
+            self.observer.line(&line, self.line_start, ending, sink);
+        }
+        self.line = self.owned_line(line, sink)?;
         self.line.clear();
-        result?;
         self.after_cr = rest[len] == CR;
         Ok(Some(pos + len + 1))
     }
 
-    /// Processes a line, not empty, that will not outlive the call.
-    fn copied_line<S: Sink>(
-        &mut self,
-        line: &[u8],
-        ending: u8,
-        sink: &mut S,
-    ) -> Result<(), LimitError> {
-        if S::OBSERVE {
-            let ending = line_ending(ending);
-            self.observer.line(line, self.line_start, ending, sink);
-        }
-        let text = String::from_utf8_lossy(line);
-        let text_line = TextLine {
-            text: &text,
-            raw_len: line.len(),
-            offset: self.line_start,
-        };
-        let mut borrowed = Borrowed::default();
-        self.block
-            .line(text_line, &mut borrowed, &self.limits, sink)?;
-        self.block.settle(&mut borrowed);
-        Ok(())
+    /// Processes a line, not empty, that no slice holds whole or that must be repaired. Returns a
+    /// buffer for the next such line.
+    fn owned_line<S: Sink>(&mut self, line: Vec<u8>, sink: &mut S) -> Result<Vec<u8>, LimitError> {
+        let raw_len = line.len();
+        let text = String::from_utf8(line)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        let (limits, offset) = (&self.limits, self.line_start);
+        self.block.owned_line(text, raw_len, offset, limits, sink)
     }
 
     /// Processes the lines that lie whole in the slice; returns where the rest begins.
@@ -250,49 +239,85 @@ impl Parser {
         borrowed: &mut Borrowed<'a>,
         sink: &mut S,
     ) -> Result<usize, LimitError> {
-        let base = self.offset;
         let mut text = Text::new(bytes);
         loop {
+            if !S::OBSERVE && !self.after_cr && self.block.is_closed() {
+                pos = self.read_blocks(bytes, pos, &mut text, borrowed, sink);
+            }
             if self.after_cr {
                 let Some(&next) = bytes.get(pos) else {
                     return Ok(pos);
                 };
                 self.after_cr = false;
                 if S::OBSERVE {
-                    self.observer.after_cr(next == LF, base + pos as u64, sink);
+                    let offset = self.offset + pos as u64;
+                    self.observer.after_cr(next == LF, offset, sink);
                 }
                 pos += usize::from(next == LF);
             }
-            let offset = base + pos as u64;
+            let offset = self.offset + pos as u64;
             self.line_start = offset;
             let Some(len) = line_len(&bytes[pos..]) else {
                 return Ok(pos);
             };
             self.check_line(len)?;
-            let end = pos + len;
+            let (begin, end) = (pos, pos + len);
+            pos = end + 1;
+            self.after_cr = bytes[end] == CR;
+            if S::OBSERVE {
+                let ending = line_ending(bytes[end]);
+                let line = &bytes[begin..end];
+                self.observer.line(line, offset, ending, sink);
+            }
             if len == 0 {
-                if S::OBSERVE {
-                    let ending = line_ending(bytes[end]);
-                    self.observer.line(&[], offset, ending, sink);
-                }
                 self.block.dispatch(borrowed, offset + 1, sink);
-            } else if let Some(text) = text.line(pos, end) {
-                if S::OBSERVE {
-                    let ending = line_ending(bytes[end]);
-                    self.observer.line(&bytes[pos..end], offset, ending, sink);
-                }
+            } else if let Some((text, text_begin)) = text.line(begin, end) {
                 let line = TextLine {
+                    bytes: &bytes[begin..end],
                     text,
+                    begin: text_begin,
                     raw_len: len,
                     offset,
                 };
                 self.block.line(line, borrowed, &self.limits, sink)?;
             } else {
                 self.block.settle(borrowed);
-                self.copied_line(&bytes[pos..end], bytes[end], sink)?;
+                self.owned_line(bytes[begin..end].to_vec(), sink)?;
             }
-            self.after_cr = bytes[end] == CR;
-            pos = end + 1;
+        }
+    }
+
+    /// Processes whole blocks as long as nothing is special about them; returns where line by line
+    /// must take over, perhaps in the middle of a block.
+    #[inline(always)]
+    fn read_blocks<'a, S: Sink>(
+        &mut self,
+        bytes: &'a [u8],
+        mut pos: usize,
+        text: &mut Text<'a>,
+        borrowed: &mut Borrowed<'a>,
+        sink: &mut S,
+    ) -> usize {
+        loop {
+            let block = WholeBlock::read(bytes, pos);
+            let (end, complete) = (block.end, block.complete);
+            // A block that is smaller than every limit passes none of them.
+            if end == pos || end - pos > self.limits.least() {
+                return pos;
+            }
+            let Some((text, begin)) = text.line(pos, end) else {
+                return pos;
+            };
+            let place = Place {
+                begin: pos,
+                text_begin: pos - begin,
+                offset: self.offset + pos as u64,
+            };
+            self.block.take(&block, text, place, borrowed, sink);
+            pos = end;
+            if !complete {
+                return pos;
+            }
         }
     }
 
@@ -317,7 +342,7 @@ impl Parser {
 }
 
 /// Length of the first line, if it is complete.
-#[inline]
+#[inline(always)]
 fn line_len(bytes: &[u8]) -> Option<usize> {
     match bytes.first()? {
         &LF | &CR => Some(0),

@@ -1,13 +1,11 @@
 //! Decodes lines of a slice, many at a time.
 use core::str;
 
-use memchr::memrchr2;
+/// How much is validated at once: well within the first-level cache.
+const WINDOW: usize = 8 * 1024;
 
-/// How much is validated ahead of the line asked for: well within the first-level cache.
-const AHEAD: usize = 8 * 1024;
-
-/// Validates a slice in windows of whole lines, since one long validation is cheaper than many
-/// short ones. Line ends are ASCII, so no character spans a window.
+/// Validates a slice in windows that begin with a line, since one long validation is cheaper than
+/// many short ones.
 pub(crate) struct Text<'a> {
     bytes: &'a [u8],
     start: usize,
@@ -23,23 +21,24 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The line at these positions, without its ending, unless it is not UTF-8. Lines are asked
-    /// for in order.
-    #[inline]
-    pub(crate) fn line(&mut self, start: usize, end: usize) -> Option<&'a str> {
+    /// Text in which the line at these positions, without its ending, lies, and where it begins
+    /// there; none if the line is not UTF-8. Lines are asked for in order.
+    #[inline(always)]
+    pub(crate) fn line(&mut self, start: usize, end: usize) -> Option<(&'a str, usize)> {
         if end > self.start + self.valid.len() {
             self.advance(start, end);
+            if end > self.start + self.valid.len() {
+                return None;
+            }
         }
-        self.valid.get(start - self.start..end - self.start)
+        Some((self.valid, start - self.start))
     }
 
+    /// Begins a window with this line. What the end of the window cuts is seen again as part of
+    /// the next window.
+    #[cold]
     fn advance(&mut self, start: usize, end: usize) {
-        let ahead = self.bytes.len().min(start.saturating_add(AHEAD));
-        let window_end = if ahead <= end {
-            end
-        } else {
-            memrchr2(b'\n', b'\r', &self.bytes[end..ahead]).map_or(end, |at| end + at)
-        };
+        let window_end = end.max(self.bytes.len().min(start.saturating_add(WINDOW)));
         let window = &self.bytes[start..window_end];
         self.start = start;
         self.valid = match str::from_utf8(window) {
