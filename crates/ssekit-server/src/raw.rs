@@ -25,8 +25,8 @@ const AHEAD: usize = 64 * 1024;
 /// How the end of an answer is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Framing {
-    /// There is no content.
-    None,
+    /// There is no content; for HEAD, the length it would have, where that is known.
+    None(Option<u64>),
     Length(u64),
     Chunked,
     /// By the end of the connection.
@@ -107,7 +107,7 @@ where
         let head = self.head(&answer, framing, keep_alive);
         self.writer.write_all(&head).await?;
         self.writer.flush().await?;
-        if framing == Framing::None {
+        if matches!(framing, Framing::None(_)) {
             return Ok(keep_alive);
         }
         let clean = self.content(answer.into_body(), framing).await?;
@@ -115,12 +115,16 @@ where
     }
 
     fn framing(&self, answer: &Response<Content>, method: &Method, version: Version) -> Framing {
+        let length = answer.body().size_hint().exact();
         let no_content = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
-        if *method == Method::HEAD || no_content.contains(&answer.status()) {
-            return Framing::None;
+        if no_content.contains(&answer.status()) {
+            return Framing::None(None);
+        }
+        if *method == Method::HEAD {
+            return Framing::None(length);
         }
         let coding_anyway = self.flaw == Some(WireFlaw::Http10Coding);
-        match answer.body().size_hint().exact() {
+        match length {
             Some(length) => Framing::Length(length),
             None if version == Version::HTTP_10 && !coding_anyway => Framing::Close,
             None => Framing::Chunked,
@@ -135,11 +139,11 @@ where
             push_field(&mut head, name.as_str(), value.as_bytes());
         }
         match framing {
-            Framing::Length(length) => {
+            Framing::Length(length) | Framing::None(Some(length)) => {
                 push_field(&mut head, "content-length", length.to_string().as_bytes());
             }
             Framing::Chunked => push_field(&mut head, "transfer-encoding", b"chunked"),
-            Framing::None | Framing::Close => {}
+            Framing::None(None) | Framing::Close => {}
         }
         if framing == Framing::Chunked && self.flaw == Some(WireFlaw::LengthAndCoding) {
             push_field(&mut head, "content-length", b"1000000000");
