@@ -15,6 +15,8 @@ const QUIET: &str = "/events?silent&heartbeat=400";
 const SILENT: &str = "/events?silent";
 /// Blocks of 4 KiB several times a second.
 const DENSE: &str = "/events?interval=20&size=400";
+/// Events well apart from each other.
+const SPARSE: &str = "/events?interval=250";
 /// More than socket buffers hold, within a second.
 const FLOOD: &str = "/events?interval=2&size=8192";
 
@@ -201,12 +203,14 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         "framing.event-per-flush",
         Flow(F::HoldEvent),
         "holds each event until the next",
-    ),
+    )
+    .at(SPARSE),
     D::new(
         "framing.event-per-flush/tail",
         Flow(F::HoldTail),
         "holds the empty line of each event until the next",
-    ),
+    )
+    .at(SPARSE),
     D::new(
         "framing.no-fixed-block",
         Flow(F::Block(4096)),

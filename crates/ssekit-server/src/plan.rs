@@ -30,7 +30,23 @@ pub(crate) struct Plan {
     pub(crate) private: bool,
 }
 
+/// Events are not due on round times, so that the times in their data show their resolution.
+const PHASE_MS: u64 = 7;
+
 impl Plan {
+    /// When the event of this number of an endless stream is due, in milliseconds since the Unix
+    /// epoch.
+    pub(crate) fn due_ms(&self, number: u64) -> u64 {
+        number
+            .saturating_mul(self.interval_ms)
+            .saturating_add(PHASE_MS)
+    }
+
+    /// The last event of an endless stream that was due by then.
+    pub(crate) fn latest(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(PHASE_MS) / self.interval_ms
+    }
+
     /// Reads a query; parameters of other names are left to whoever added them.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Where in its events a stream begins: what a `Last-Event-ID` means.
 //!
 //! Events of an endless stream are numbered by the clock: event n of an interval of i milliseconds
-//! is due n·i milliseconds after the Unix epoch. So every subscriber sees the same events under the
+//! is due n·i milliseconds (and a constant few) after the Unix epoch. So every subscriber sees the same events under the
 //! same ids, a replay needs no store to be exact, and an id of an earlier run of the server stays
 //! what it was. The history bound says how far back the server answers for them.
 
@@ -35,7 +35,7 @@ impl Position {
             Some(count) if (1..count).contains(&number) => Self::After(number),
             Some(_) => Self::Reset,
             None => {
-                let latest = now_ms / plan.interval_ms;
+                let latest = plan.latest(now_ms);
                 let oldest = latest.saturating_sub(history);
                 if (oldest..=latest).contains(&number) {
                     Self::After(number)
@@ -66,7 +66,7 @@ mod tests {
 
     fn of(id: &str, query: &str) -> Position {
         let plan = Plan::read(query, Duration::from_secs(10)).unwrap();
-        Position::of(Some(id.as_bytes()), &plan, 1_000_000, 50)
+        Position::of(Some(id.as_bytes()), &plan, 1_000_007, 50)
     }
 
     #[test]

@@ -98,7 +98,7 @@ where
             *request.method_mut() = Method::GET;
         }
         let answer = tokio::select! {
-            answer = service.respond(request) => answer,
+            answer = service.respond(*request) => answer,
             gone = watch(&mut self.reader, &mut self.ahead) => return Err(gone),
         };
         let shown = if with_content { Method::GET } else { method };

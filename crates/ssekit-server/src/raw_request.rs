@@ -18,7 +18,7 @@ const FIELDS: usize = 128;
 pub(crate) enum Asked {
     /// A request, and whether the connection may go on after it.
     Request {
-        request: WholeRequest,
+        request: Box<WholeRequest>,
         keep_alive: bool,
     },
     /// Something else, to be answered with this status.
@@ -74,7 +74,7 @@ where
     let content = ahead.split_to(length).freeze();
     Ok(Some(Asked::Request {
         keep_alive: keeps_alive(&head),
-        request: head.map(|()| Full::<Bytes>::from(content)),
+        request: Box::new(head.map(|()| Full::<Bytes>::from(content))),
     }))
 }
 

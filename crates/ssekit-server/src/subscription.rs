@@ -71,7 +71,7 @@ pub(crate) struct Subscription {
 impl Subscription {
     pub(crate) fn new(order: Order) -> Self {
         let now = Instant::now();
-        let latest = order.clock.now_ms() / order.plan.interval_ms;
+        let latest = order.plan.latest(order.clock.now_ms());
         let (text, flow) = match order.flaw {
             Some(Flaw::Text(text)) => (Some(text), None),
             Some(Flaw::Flow(flow)) => (None, Some(flow)),
@@ -199,10 +199,7 @@ impl Subscription {
         if plan.count.is_some() {
             return Some(self.due);
         }
-        let at = self
-            .cursor
-            .saturating_add(1)
-            .saturating_mul(plan.interval_ms);
+        let at = plan.due_ms(self.cursor.saturating_add(1));
         Some(self.order.clock.instant_of(at))
     }
 
@@ -228,7 +225,7 @@ impl Subscription {
         if plan.count.is_some() || self.is_unbounded() || self.cursor < self.replay_until {
             return false;
         }
-        let latest = self.order.clock.now_ms() / plan.interval_ms;
+        let latest = plan.latest(self.order.clock.now_ms());
         self.cursor + self.order.history < latest
     }
 

@@ -18,7 +18,7 @@ impl Tick {
         let mut data = match plan.count {
             Some(count) => format!(r#"{{"tick":{number},"of":{count}"#),
             None => {
-                let time = number.saturating_mul(plan.interval_ms);
+                let time = plan.due_ms(number);
                 format!(r#"{{"tick":{number},"time":{time}"#)
             }
         };
@@ -84,6 +84,6 @@ mod tests {
         let bytes = tick("count=9").encode();
         let text = String::from_utf8(bytes).unwrap();
         assert_eq!(text, "event: tick\nid: 7\ndata: {\"tick\":7,\"of\":9}\n\n");
-        assert!(tick("interval=100").data.contains("\"time\":700"));
+        assert!(tick("interval=100").data.contains("\"time\":707"));
     }
 }
