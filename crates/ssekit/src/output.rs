@@ -27,7 +27,9 @@ pub fn is_watched() -> bool {
 /// Columns of the terminal behind standard output.
 pub fn width() -> usize {
     let size = terminal_size::terminal_size_of(io::stdout());
-    size.map_or(ASSUMED, |(width, _)| usize::from(width.0))
+    // A terminal that does not know its size says 0.
+    let told = size.map(|(width, _)| usize::from(width.0));
+    told.filter(|width| *width > 0).unwrap_or(ASSUMED)
 }
 
 /// How records are laid out on this terminal.

@@ -43,7 +43,7 @@ impl Display {
                 window,
                 events,
             } => format!(
-                "observing {:.1} of {:.0} s, {events} events",
+                "observing {:.1} of {:.1} s, {events} events",
                 elapsed.as_secs_f64().min(window.as_secs_f64()),
                 window.as_secs_f64()
             ),

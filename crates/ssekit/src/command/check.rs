@@ -8,7 +8,7 @@ use clap::Args;
 use ssekit_conformance::launch::launch;
 use ssekit_conformance::{CheckOptions, Checked, Selection, check, judge, plan};
 use ssekit_record::{CheckRecord, ExitCode, Level, LoadError, Observation};
-use ssekit_report::text::{columns, duration as span, harmless};
+use ssekit_report::text::{columns, counted, duration as span, harmless};
 use ssekit_report::{markdown, terminal};
 use ssekit_scenario::Subject;
 
@@ -56,7 +56,7 @@ pub struct Arguments {
     #[arg(long)]
     long: bool,
     /// Show what would be asked, and ask nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "subject")]
     dry_run: bool,
     #[command(flatten)]
     request: RequestArguments,
@@ -340,15 +340,16 @@ fn planned(options: &CheckOptions) -> Result<String, Failure> {
             probe.condition,
         ));
     }
-    let requests: Vec<&str> = plan.iter().map(|p| p.request.as_str()).collect();
-    let other = requests.iter().filter(|r| **r != requests[0]);
-    for (i, request) in other.enumerate() {
-        let lead = if i == 0 { "\nOther requests:\n" } else { "" };
-        out.push_str(&format!("{lead}  {}\n", harmless(request)));
+    let usual = plan.first().map_or("", |p| p.request.as_str());
+    let mut others = plan.iter().filter(|p| p.request != usual).peekable();
+    if others.peek().is_some() {
+        out.push_str("\nwhere\n\n");
     }
-    out.push_str(&format!(
-        "\n{} requests at most; nothing was asked\n",
-        plan.len()
-    ));
+    for other in others {
+        let request = harmless(&other.request);
+        out.push_str(&format!("  {:names$}  is {request}\n", other.probe.name()));
+    }
+    let total = counted(plan.len(), "request");
+    out.push_str(&format!("\n{total} at most; nothing was asked\n"));
     Ok(out)
 }

@@ -17,8 +17,8 @@ use crate::progress::Display;
 use crate::request::url;
 use crate::{output, runtime};
 
-/// The defect shown: common in the wild, and plain to see in the bytes.
-const SHOWN: &str = "data.stray-lines";
+/// The defect shown: common in the wild, a MUST, and plain to see in the bytes.
+const SHOWN: &str = "encoding.valid-utf8/latin1";
 /// How long each stream is watched.
 const WINDOW: Duration = Duration::from_secs(2);
 
