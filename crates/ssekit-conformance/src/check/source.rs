@@ -232,3 +232,18 @@ pub(super) const NGINX_BUFFERING: Source = (
     "nginx, proxy_buffering",
     "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering",
 );
+/// RFC 9110 5.5: field values.
+pub(super) const RFC9110_FIELD_VALUES: Source = (
+    "RFC 9110 5.5",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-5.5",
+);
+/// Fetch, the proposal to safelist `Last-Event-ID`; open.
+pub(super) const FETCH_LAST_EVENT_ID: Source = (
+    "whatwg/fetch 568",
+    "https://github.com/whatwg/fetch/issues/568",
+);
+/// Fetch, "CORS-unsafe request-header byte".
+pub(super) const FETCH_UNSAFE_BYTE: Source = (
+    "Fetch, CORS-unsafe request-header byte",
+    "https://fetch.spec.whatwg.org/#cors-unsafe-request-header-byte",
+);
