@@ -20,6 +20,7 @@ mod line;
 mod media_type;
 mod negotiation;
 mod pending;
+mod pulse;
 mod response;
 mod resume;
 mod retry;

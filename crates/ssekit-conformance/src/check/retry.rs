@@ -122,8 +122,11 @@ fn odd_times<'a>(case: &'a Case<'_>, odd: fn(u64) -> Option<&'static str>) -> Si
     let mut seen = Sightings::default();
     for (transcript, reading) in case.streams() {
         for (line, value) in reading.fields("retry") {
-            if let Some(what) = milliseconds(value).and_then(odd) {
-                let note = format_args!("{} ms: {what}", quoted(value).trim_matches('"'));
+            let Some(ms) = milliseconds(value) else {
+                continue;
+            };
+            if let Some(what) = odd(ms) {
+                let note = format_args!("{ms} ms: {what}");
                 seen.add(transcript, line.offset, line.len, note);
             }
         }
