@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ssekit_record::{EndKind, Head, Observation, Skipped, Transcript};
 
+use crate::product::Family;
 use crate::{Probe, Product, Reading};
 
 /// The transcripts of a run, each with its reading. Checks are pure functions of this.
@@ -74,6 +75,11 @@ impl<'a> Case<'a> {
         self.observation.skipped(probe.name())
     }
 
+    /// Every exchange made, main first.
+    pub fn transcripts(&self) -> impl Iterator<Item = &'a Transcript> {
+        self.observation.transcripts.iter()
+    }
+
     /// Every probe that came back as an event stream, main first.
     pub fn streams(&self) -> impl Iterator<Item = (&'a Transcript, &Reading)> {
         self.observation
@@ -86,6 +92,17 @@ impl<'a> Case<'a> {
     /// The product behind the head, where it gives itself away.
     pub fn product(&self) -> Option<&Product> {
         self.product.as_ref()
+    }
+
+    /// The product between origin and client, where the head gives one away.
+    pub fn hop(&self) -> Option<Family> {
+        Family::hop_of(self.head()?)
+    }
+
+    /// The setting that stops the product behind the head, or the hop, from holding events back.
+    pub fn unbuffer(&self) -> Option<&'static str> {
+        let hop = self.hop().and_then(Family::unbuffer);
+        hop.or_else(|| self.product()?.family.unbuffer())
     }
 
     /// Whether the server ended the main stream by itself.

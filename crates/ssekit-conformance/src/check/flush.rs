@@ -1,0 +1,489 @@
+//! Rules of the group `framing` about events that are held back.
+
+use std::collections::BTreeSet;
+
+use ssekit_record::{EndKind, Level, Transcript};
+
+use super::sighting::seconds;
+use super::source::{HTML_AUTHORING, HTML_PARSING};
+use super::stamp::stamps;
+use crate::{Applies, Case, EventSeen, Judgement, LineEnd, Needs, Reading, Rule};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "framing.event-per-flush",
+        title: "An event is not held until the next one",
+        level: Level::Practice,
+        needs: Needs::Long,
+        applies: Applies::Stream,
+        probes: &[],
+        sources: &[HTML_AUTHORING],
+        expected: "each event arrives whole when it is written, its empty line included",
+        impact: "Users always see the event before the last one; the last one never comes.",
+        remedy: "Flush after the empty line of each event, and write that line with the event, \
+                 not before the next.",
+        good: "write(\"data: a\\n\\n\"); flush()",
+        bad: "flush(); write(\"data: a\\n\\n\")",
+        judge: event_per_flush,
+    },
+    Rule {
+        id: "framing.no-fixed-block",
+        title: "Events do not come in blocks of one size",
+        level: Level::Practice,
+        needs: Needs::Long,
+        applies: Applies::Stream,
+        probes: &[],
+        sources: &[HTML_AUTHORING, HTML_PARSING],
+        expected: "bytes arrive when events are written",
+        impact: "Events are late until a buffer is full, or until the stream ends.",
+        remedy: "Flush after each event; find the buffer (output buffering, compression, a \
+                 proxy) and switch it off for this path.",
+        good: "data: a\\n\\n  data: b\\n\\n  (each as it happens)",
+        bad: "4096 bytes … 4096 bytes … (ending inside an event)",
+        judge: no_fixed_block,
+    },
+];
+
+/// A pause that separates two writes, in microseconds.
+const PAUSE_US: u64 = 50_000;
+
+fn event_per_flush(case: &Case<'_>) -> Judgement {
+    let (Some(main), Some(reading)) = (case.main(), case.reading()) else {
+        return Judgement::unverified("no main observation");
+    };
+    let (held, followed) = held_ends(main, reading);
+    if held.len() >= 2 && held.len() * 5 >= followed * 3 {
+        let judgement = Judgement::warn(format!(
+            "{} of {followed} events got their empty line only with what came next",
+            held.len()
+        ))
+        .remedy("Write the empty line with its event and flush then, not before the next event.");
+        return held.iter().fold(judgement, |judgement, (event, late_us)| {
+            let note = format!("the empty line came {} ms after its event", late_us / 1000);
+            judgement.seen(main, event.end - 1, 1, note)
+        });
+    }
+    match by_stamps(main, reading) {
+        Some(Lag::OneBehind { events, last }) => {
+            let judgement = Judgement::warn(format!(
+                "{events} events arrived when the next one was written, by the times in their data"
+            ))
+            .seen(main, last, 1, "this event came one event late");
+            match case.unbuffer() {
+                Some(how) => judgement.remedy(format!("Flush after each event. {how}.")),
+                None => judgement,
+            }
+        }
+        Some(Lag::Prompt { events, median_us }) => Judgement::pass(format!(
+            "{events} events arrived {:.1} ms (median) after the time in their data",
+            median_us as f64 / 1000.0
+        )),
+        None => without_stamps(case, main, reading),
+    }
+}
+
+fn without_stamps(case: &Case<'_>, main: &Transcript, reading: &Reading) -> Judgement {
+    let mut moments: Vec<u64> = reading.events.iter().map(|event| event.at_us).collect();
+    moments.dedup_by(|later, earlier| later.saturating_sub(*earlier) < PAUSE_US);
+    if moments.len() >= 3 {
+        return Judgement::pass(
+            "events arrived with their empty lines; when they were written cannot be seen",
+        );
+    }
+    if main.end.kind == EndKind::Clean {
+        return Judgement::not_applicable("the stream ended with fewer than three events apart");
+    }
+    Judgement::unverified(format!(
+        "fewer than three events apart in {}; needs --long, or a longer --observe",
+        seconds(case.observed_us())
+    ))
+}
+
+/// Events whose text arrived well before their empty line, which came with what follows it; and
+/// how many events anything follows.
+fn held_ends<'r>(main: &Transcript, reading: &'r Reading) -> (Vec<(&'r EventSeen, u64)>, usize) {
+    let stream = main.stream();
+    let mut held = Vec::new();
+    let mut followed = 0;
+    for event in &reading.events {
+        // Nothing can follow in the slice that ends the capture with this event.
+        let after = event.end + u64::from(stream.bytes.get(to_usize(event.end)) == Some(&b'\n'));
+        if after >= stream.len() {
+            continue;
+        }
+        followed += 1;
+        let text = stream.arrival_us(event.end.saturating_sub(2));
+        let blank = stream.arrival_us(event.end - 1);
+        let next = stream.arrival_us(after);
+        let (Some(text), Some(blank), Some(next)) = (text, blank, next) else {
+            continue;
+        };
+        if blank.saturating_sub(text) >= PAUSE_US && next == blank {
+            held.push((event, blank - text));
+        }
+    }
+    (held, followed)
+}
+
+fn to_usize(offset: u64) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
+}
+
+/// What the times inside events tell.
+enum Lag {
+    Prompt { events: usize, median_us: u64 },
+    OneBehind { events: usize, last: u64 },
+}
+
+/// An event with the time it carries.
+struct Stamped<'r> {
+    event: &'r EventSeen,
+    stamp_us: u64,
+    arrival_us: u64,
+}
+
+fn stamped<'r>(main: &Transcript, reading: &'r Reading) -> Vec<Stamped<'r>> {
+    let began_us = main.started_unix_ms * 1000;
+    let stamped = reading.events.iter().filter_map(|event| {
+        let arrival_us = began_us + event.at_us;
+        let mut times = stamps(&event.data, arrival_us);
+        if event.has_id {
+            times.extend(stamps(&event.last_event_id, arrival_us));
+        }
+        // The latest time that is not in the future is when it was written, if any is.
+        let past = times.into_iter().filter(|us| *us <= arrival_us + 2_000);
+        Some(Stamped {
+            event,
+            stamp_us: past.max()?,
+            arrival_us,
+        })
+    });
+    stamped.collect()
+}
+
+/// Compares arrivals with the times in the data, where both are read from one clock.
+fn by_stamps(main: &Transcript, reading: &Reading) -> Option<Lag> {
+    let is_local = |peer: &str| peer.starts_with("127.") || peer.starts_with("[::1]");
+    if !main.connection.peer.as_deref().is_some_and(is_local) {
+        return None;
+    }
+    let all = stamped(main, reading);
+    if all.len() < 4 || all.len() * 5 < reading.events.len() * 4 {
+        return None;
+    }
+    let resolution = resolution_us(&all);
+    // Events that came alone, written well apart from the next one. A time rounded to less than
+    // half the gap cannot look like the time of the next event.
+    let pairs: Vec<_> = all
+        .windows(2)
+        .filter(|pair| {
+            let gap = pair[1].stamp_us.saturating_sub(pair[0].stamp_us);
+            let apart = pair[1].arrival_us.saturating_sub(pair[0].arrival_us);
+            gap >= 2 * PAUSE_US && gap >= 2 * resolution && apart >= PAUSE_US
+        })
+        .collect();
+    if pairs.len() < 3 {
+        return None;
+    }
+    let one_behind = pairs.iter().filter(|pair| {
+        let gap = pair[1].stamp_us - pair[0].stamp_us;
+        let late = pair[0].arrival_us.saturating_sub(pair[0].stamp_us);
+        let from_next = pair[0].arrival_us.abs_diff(pair[1].stamp_us);
+        late * 10 >= gap * 7 && from_next <= (gap * 3 / 20).max(25_000)
+    });
+    let one_behind = one_behind.count();
+    if one_behind * 5 >= pairs.len() * 4 {
+        let last = pairs.last()?[0].event.end - 1;
+        return Some(Lag::OneBehind {
+            events: one_behind,
+            last,
+        });
+    }
+    let mut lags: Vec<u64> = pairs
+        .iter()
+        .map(|pair| pair[0].arrival_us.saturating_sub(pair[0].stamp_us))
+        .collect();
+    lags.sort_unstable();
+    let median_us = lags[lags.len() / 2];
+    (median_us <= PAUSE_US.max(resolution)).then_some(Lag::Prompt {
+        events: pairs.len(),
+        median_us,
+    })
+}
+
+/// The coarsest step that all times are multiples of.
+fn resolution_us(all: &[Stamped<'_>]) -> u64 {
+    let steps = [1_000_000, 100_000, 10_000, 1000];
+    let fits = |step: &u64| all.iter().all(|one| one.stamp_us % step == 0);
+    steps.into_iter().find(fits).unwrap_or(1)
+}
+
+/// Bytes that arrived without a pause between them.
+struct Burst {
+    offset: u64,
+    len: u64,
+    first_us: u64,
+    last_us: u64,
+}
+
+fn bursts(main: &Transcript) -> Vec<Burst> {
+    // Windows of a distant, busy peer also arrive in blocks, a round trip apart.
+    let round_trip = main.connection.connected_us.unwrap_or(0);
+    let pause = PAUSE_US.max(4 * round_trip);
+    let mut bursts: Vec<Burst> = Vec::new();
+    for slice in &main.stream().slices {
+        match bursts.last_mut() {
+            Some(burst) if slice.at_us.saturating_sub(burst.last_us) < pause => {
+                burst.len += slice.len;
+                burst.last_us = slice.at_us;
+            }
+            _ => bursts.push(Burst {
+                offset: slice.offset,
+                len: slice.len,
+                first_us: slice.at_us,
+                last_us: slice.at_us,
+            }),
+        }
+    }
+    bursts
+}
+
+/// Smallest size taken for that of a buffer.
+const SMALLEST_BLOCK: u64 = 512;
+
+fn no_fixed_block(case: &Case<'_>) -> Judgement {
+    let (Some(main), Some(reading)) = (case.main(), case.reading()) else {
+        return Judgement::unverified("no main observation");
+    };
+    let all = bursts(main);
+    if let Some(judgement) = all_at_the_end(case, main, reading, &all) {
+        return judgement;
+    }
+    // The last burst may be cut short by the end.
+    let complete = &all[..all.len().saturating_sub(1)];
+    if complete.len() < 3 {
+        let actual = format!(
+            "{} bursts of bytes in {}",
+            all.len(),
+            seconds(case.observed_us())
+        );
+        return if main.end.kind == EndKind::Clean {
+            Judgement::not_applicable(format!("{actual}, then the stream ended"))
+        } else {
+            Judgement::unverified(format!("{actual}; needs --long, or a longer --observe"))
+        };
+    }
+    let line_ends: BTreeSet<u64> = reading.lines.iter().map(after_line).collect();
+    let inside: Vec<&Burst> = complete
+        .iter()
+        .filter(|burst| !line_ends.contains(&(burst.offset + burst.len)))
+        .collect();
+    let block = complete
+        .iter()
+        .fold(0, |block, burst| gcd(block, burst.len));
+    let whole_events = reading
+        .events
+        .iter()
+        .filter(|event| event.end <= all[all.len() - 1].offset);
+    let many = whole_events.count() >= complete.len();
+    if block < SMALLEST_BLOCK || inside.len() * 5 < complete.len() * 3 || !many {
+        return Judgement::pass(format!("{} bursts, of no common size", all.len()));
+    }
+    let judgement = Judgement::warn(format!(
+        "{} bursts in a row, each of {block} bytes or a multiple of that, {} of them ending \
+         inside a line",
+        complete.len(),
+        inside.len()
+    ));
+    let judgement = inside.into_iter().fold(judgement, |judgement, burst| {
+        let note = format!("a burst of {} bytes ends inside this line", burst.len);
+        judgement.seen(main, burst.offset + burst.len, 1, note)
+    });
+    with_remedy(case, judgement)
+}
+
+fn with_remedy(case: &Case<'_>, judgement: Judgement) -> Judgement {
+    match case.unbuffer() {
+        Some(how) => judgement.remedy(format!("Flush after each event. {how}.")),
+        None => judgement,
+    }
+}
+
+fn after_line(line: &crate::LineSeen) -> u64 {
+    line.offset + line.len + LineEnd::width(line.ending)
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// Several events that came all at once, late, together with the end of the stream.
+fn all_at_the_end(
+    case: &Case<'_>,
+    main: &Transcript,
+    reading: &Reading,
+    all: &[Burst],
+) -> Option<Judgement> {
+    let [burst] = all else {
+        return None;
+    };
+    let asked_us = main.connection.request_us.unwrap_or(0);
+    let waited = burst.first_us.saturating_sub(asked_us);
+    let at_end = main.end.at_us.saturating_sub(burst.last_us) < PAUSE_US;
+    if main.end.kind != EndKind::Clean || !at_end || waited < 1_000_000 || reading.events.len() < 3
+    {
+        return None;
+    }
+    let written: Vec<u64> = stamped(main, reading)
+        .iter()
+        .map(|one| one.stamp_us)
+        .collect();
+    if let (Some(first), Some(last)) = (written.iter().min(), written.iter().max())
+        && last - first < waited / 4
+    {
+        return None;
+    }
+    let judgement = Judgement::warn(format!(
+        "all {} events came at once, {} after the request, with the end of the stream",
+        reading.events.len(),
+        seconds(waited)
+    ))
+    .seen(main, 0, burst.len, "everything arrived here");
+    Some(with_remedy(case, judgement))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::sample::{Sample, place, verdict};
+    use ssekit_record::Verdict;
+
+    const FLUSH: &str = "framing.event-per-flush";
+    const BLOCK: &str = "framing.no-fixed-block";
+    /// When samples begin.
+    const BEGAN_MS: u64 = 1_700_000_000_000;
+
+    #[test]
+    fn an_empty_line_that_comes_with_the_next_event_is_late() {
+        let late = Sample::slices([
+            (20, "data: a\n"),
+            (220, "\ndata: b\n"),
+            (420, "\ndata: c\n"),
+            (620, "\ndata: d\n"),
+        ]);
+        assert_eq!(place(FLUSH, late), (Verdict::Warn, Some(8)));
+        let crlf = Sample::slices([
+            (20, "data: a\r\n"),
+            (220, "\r\ndata: b\r\n"),
+            (420, "\r\ndata: c\r\n"),
+        ]);
+        assert_eq!(verdict(FLUSH, crlf), Verdict::Warn);
+    }
+
+    #[test]
+    fn other_slicings_are_not_late() {
+        let own = Sample::slices([
+            (20, "data: a\n"),
+            (120, "\n"),
+            (220, "data: b\n"),
+            (320, "\n"),
+            (420, "data: c\n"),
+            (520, "\n"),
+        ]);
+        assert_eq!(verdict(FLUSH, own), Verdict::Pass);
+        let plain = Sample::slices([
+            (20, "data: a\n\n"),
+            (220, "data: b\n\n"),
+            (420, "data: c\n\n"),
+        ]);
+        assert_eq!(verdict(FLUSH, plain), Verdict::Pass);
+        let together = Sample::stream("data: a\n\n".repeat(20));
+        assert_eq!(verdict(FLUSH, together.clone()), Verdict::Unverified);
+        assert_eq!(verdict(FLUSH, together.ended(30)), Verdict::NotApplicable);
+    }
+
+    /// Events written at these times, each arriving `late` entries later.
+    fn written(at: &[u64], late: usize, form: fn(u64) -> String) -> Sample {
+        let arrivals = at[late..].iter();
+        Sample::slices(at.iter().zip(arrivals).map(|(stamp, arrival)| {
+            (
+                *arrival + 1,
+                format!("data: {}\n\n", form(BEGAN_MS + stamp)),
+            )
+        }))
+    }
+
+    #[test]
+    fn times_in_events_show_one_that_is_behind() {
+        let even: Vec<u64> = (1..12).map(|i| i * 200).collect();
+        let uneven = [100, 300, 800, 950, 1_500, 1_650, 2_100];
+        let ms = |ms: u64| format!("{{\"at\":{ms}}}");
+        for at in [&even[..], &uneven[..]] {
+            assert_eq!(verdict(FLUSH, written(at, 1, ms)), Verdict::Warn);
+            assert_eq!(verdict(FLUSH, written(at, 0, ms)), Verdict::Pass);
+        }
+    }
+
+    #[test]
+    fn times_of_another_meaning_accuse_nobody() {
+        let at: Vec<u64> = (1..6).map(|i| i * 950).collect();
+        let whole_seconds = |ms: u64| (ms / 1000).to_string();
+        assert_eq!(
+            verdict(FLUSH, written(&at, 0, whole_seconds)),
+            Verdict::Pass
+        );
+        let expires = |ms: u64| (ms + 900).to_string();
+        assert_eq!(verdict(FLUSH, written(&at, 0, expires)), Verdict::Pass);
+        let mut remote = written(&at, 1, |ms| ms.to_string());
+        remote.0.connection.peer = Some("192.0.2.1:443".into());
+        assert_eq!(verdict(FLUSH, remote), Verdict::Pass);
+    }
+
+    fn blocks(size: usize, event: &str) -> Sample {
+        let text = event.repeat(1 + 5 * size / event.len());
+        let parts: Vec<_> = text.as_bytes()[..5 * size]
+            .chunks(size)
+            .map(<[u8]>::to_vec)
+            .collect();
+        Sample::slices(
+            parts
+                .into_iter()
+                .enumerate()
+                .map(|(i, part)| (20 + i as u64 * 500, part)),
+        )
+    }
+
+    #[test]
+    fn blocks_of_one_size_that_cut_lines_are_named() {
+        let sample = blocks(4096, "data: some text of an event\n\n");
+        assert_eq!(place(BLOCK, sample), (Verdict::Warn, Some(4096)));
+    }
+
+    #[test]
+    fn events_of_one_size_and_large_ones_are_no_blocks() {
+        let even = format!("data: {}\n\n", "x".repeat(1016));
+        assert_eq!(verdict(BLOCK, blocks(1024, &even)), Verdict::Pass);
+        let large = format!("data: {}\n\n", "x".repeat(40_000));
+        assert_eq!(verdict(BLOCK, blocks(4096, &large)), Verdict::Pass);
+        assert_eq!(
+            verdict(BLOCK, blocks(130, "data: some text of an event\n\n")),
+            Verdict::Pass
+        );
+        let mut distant = blocks(14_480, "data: some text of an event\n\n");
+        distant.0.connection.connected_us = Some(150_000);
+        assert_eq!(verdict(BLOCK, distant), Verdict::Unverified);
+    }
+
+    #[test]
+    fn everything_at_the_end_is_held_unless_written_then() {
+        let events = "data: a\n\ndata: b\n\ndata: c\n\n";
+        let held = Sample::slices([(2_000, events)]).ended(2_001);
+        assert_eq!(verdict(BLOCK, held), Verdict::Warn);
+        let quick = Sample::slices([(200, events)]).ended(201);
+        assert_eq!(verdict(BLOCK, quick), Verdict::NotApplicable);
+        let stamps: String = (0..3)
+            .map(|i| format!("data: {}\n\n", BEGAN_MS + 1_990 + i))
+            .collect();
+        let then = Sample::slices([(2_000, stamps)]).ended(2_001);
+        assert_eq!(verdict(BLOCK, then), Verdict::NotApplicable);
+    }
+}
