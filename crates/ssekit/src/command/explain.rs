@@ -93,7 +93,9 @@ fn told(rule: &Rule) -> String {
             }
         }
     }
-    let _ = writeln!(out, "\n{bold}Source{bold:#}");
+    if !rule.sources.is_empty() {
+        let _ = writeln!(out, "\n{bold}Source{bold:#}");
+    }
     for (name, url) in rule.sources {
         let _ = writeln!(out, "  {name}");
         if !url.is_empty() {
