@@ -11,7 +11,9 @@ fn main() {
 const READ: usize = 16 * 1024;
 
 /// Shape of a stream of about 2 MB: name, one event, slice size.
-const SHAPES: &[(&str, fn() -> String, usize)] = &[
+type Shape = (&'static str, fn() -> String, usize);
+
+const SHAPES: &[Shape] = &[
     ("100 bytes, data", plain, READ),
     ("100 bytes, id event data", named, READ),
     ("100 bytes, 1-byte slices", named, 1),
