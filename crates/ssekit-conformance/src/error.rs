@@ -26,6 +26,9 @@ pub enum ConformanceError {
     /// Caller or environment: the request cannot be made at all.
     #[error(transparent)]
     Http(#[from] ssekit_http::HttpError),
+    /// Environment: no thread to make an exchange on.
+    #[error("cannot start a thread for an exchange: {0}")]
+    Thread(#[from] std::io::Error),
 }
 
 fn hint(suggestion: Option<&str>) -> String {

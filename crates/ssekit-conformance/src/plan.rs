@@ -89,6 +89,19 @@ pub(crate) fn unasked(probe: Probe, options: &CheckOptions) -> Option<Skipped> {
     }
 }
 
+/// Whether a probe can still show something after this main answer.
+pub(crate) fn is_worth(probe: Probe, main: &Transcript) -> bool {
+    let Some(head) = main.head.as_ref().filter(|_| !main.is_event_stream()) else {
+        return main.is_event_stream();
+    };
+    // Perhaps another Accept would have got the stream.
+    let perhaps = match head.status {
+        401 | 403 | 407 | 429 => false,
+        status => status == 200 || (400..500).contains(&status),
+    };
+    probe == Probe::AcceptAny && perhaps
+}
+
 fn has_credentials(options: &CheckOptions) -> bool {
     options.fields.iter().any(|(name, _)| is_credential(name))
 }
@@ -102,6 +115,9 @@ fn condition(probe: Probe) -> &'static str {
         Probe::Resume | Probe::ResumeAnonymous => "if an event with an id is seen",
         Probe::ResumeFinished => "if the stream ends by itself",
         Probe::Main => "always",
+        Probe::AcceptAny => {
+            "if the main answer is an event stream, or perhaps none because of its Accept"
+        }
         _ => "if the main answer is an event stream",
     }
 }
@@ -116,12 +132,14 @@ pub(crate) fn until(probe: Probe, options: &CheckOptions) -> Until {
             Until::Events(3, Duration::from_millis(1500))
         }
         Probe::ResumeMarker => Until::Events(4, short),
-        Probe::Parallel1 | Probe::Parallel2 | Probe::Http10 => Until::Events(2, short),
+        Probe::Parallel1 | Probe::Parallel2 => Until::Window(Duration::from_secs(1)),
+        Probe::Http10 => Until::Events(2, short),
         Probe::Stalled => Until::Window(Duration::from_secs(20)),
         Probe::AcceptJson | Probe::AcceptAny | Probe::AcceptAbsent | Probe::Conditional => {
             Until::Head(Duration::from_millis(300))
         }
-        Probe::Head | Probe::Method | Probe::Missing => Until::Head(Duration::from_millis(300)),
+        Probe::Head => Until::End(Duration::from_millis(300)),
+        Probe::Method | Probe::Missing => Until::Head(Duration::from_millis(300)),
         Probe::ResumeUnknown | Probe::ResumeLong | Probe::ResumeEmpty | Probe::ResumeNonAscii => {
             Until::Events(2, short)
         }
@@ -131,7 +149,7 @@ pub(crate) fn until(probe: Probe, options: &CheckOptions) -> Until {
 impl Until {
     fn longest(self) -> Duration {
         match self {
-            Self::Window(time) | Self::Head(time) | Self::Events(_, time) => time,
+            Self::Window(time) | Self::Head(time) | Self::End(time) | Self::Events(_, time) => time,
         }
     }
 }

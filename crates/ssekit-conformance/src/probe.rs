@@ -1,6 +1,6 @@
 //! Probes: which exchange is made for what, and when it has shown enough.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ssekit_http::{Glimpse, Seen};
 use ssekit_proto::{EventRef, Parser, Sink};
@@ -58,6 +58,8 @@ pub enum Until {
     Window(Duration),
     /// The head arrived; for a head that is no event stream, the given time later.
     Head(Duration),
+    /// The exchange ended, or the time after the head ran out.
+    End(Duration),
     /// So many events were dispatched, or the time after the head ran out.
     Events(usize, Duration),
 }
@@ -92,6 +94,11 @@ impl Probe {
         }
     }
 
+    /// Whether it must run at the same time as its like, and is not asked again alone.
+    pub(crate) fn is_beside_others(self) -> bool {
+        matches!(self, Self::Parallel1 | Self::Parallel2)
+    }
+
     /// What the probe asks, in words for plans and reports.
     pub fn about(self) -> &'static str {
         match self {
@@ -114,6 +121,33 @@ impl Probe {
             Self::Conditional => "a conditional request",
             Self::Parallel1 | Self::Parallel2 => "one of two further streams at the same time",
             Self::Stalled => "a stream that is not read",
+        }
+    }
+}
+
+/// How long the stalled probe does not read.
+const STALL: Duration = Duration::from_secs(15);
+
+/// Keeps the thread, and with it the runtime on it, from reading for a while: what arrives stays
+/// in the kernel. Only for a thread of its own.
+pub(crate) struct Stall {
+    done: bool,
+}
+
+impl Stall {
+    pub(crate) fn new() -> Self {
+        Self { done: false }
+    }
+
+    /// Stalls at the first content, once; ends early when `stopped` says so.
+    pub(crate) fn see(&mut self, glimpse: &Glimpse<'_>, stopped: impl Fn() -> bool) {
+        if self.done || !matches!(glimpse, Glimpse::Content { .. }) {
+            return;
+        }
+        self.done = true;
+        let began = Instant::now();
+        while began.elapsed() < STALL && !stopped() {
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 }
@@ -192,6 +226,7 @@ impl Watch {
                     || (!stream && since >= Duration::from_secs(1))
             }
             Until::Head(grace) => stream || since >= grace,
+            Until::End(longest) => since >= longest,
             Until::Events(count, longest) => {
                 self.events >= count
                     || since >= longest

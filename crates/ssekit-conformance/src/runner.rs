@@ -9,7 +9,7 @@ use ssekit_record::{CheckRecord, EndKind, Observation, Skipped, Transcript};
 use tokio::task::JoinSet;
 
 use crate::plan::{self, Learnt};
-use crate::probe::{Until, Watch};
+use crate::probe::{Stall, Until, Watch};
 use crate::{CheckOptions, ConformanceError, Probe, Reading, Rule, judge};
 
 /// Connections open at once, at most.
@@ -68,17 +68,18 @@ pub async fn check(
     let mut observation = Observation::new(ssekit_record::redact_url(&options.target));
     observation.skipped = unasked(options, &rules);
     let main = observe_main(options, sink).await?;
-    let goes_on = main.is_event_stream();
+    let rest = probes.into_iter().filter(|probe| *probe != Probe::Main);
+    let (asked, spared) = rest.partition::<Vec<_>, _>(|probe| plan::is_worth(*probe, &main));
     observation.transcripts.push(main);
-    if goes_on && !options.stopped() {
-        follow_up(options, &probes, &mut observation, sink).await?;
-    } else if !goes_on {
-        let rest = probes.iter().filter(|probe| **probe != Probe::Main);
-        observation.skipped.extend(rest.map(|probe| Skipped {
+    observation
+        .skipped
+        .extend(spared.iter().map(|probe| Skipped {
             probe: probe.name().into(),
             reason: "the main answer is no event stream".into(),
             not_applicable: true,
         }));
+    if !options.stopped() && !asked.is_empty() {
+        follow_up(options, &asked, &mut observation, sink).await?;
     }
     if options.stopped() {
         observation.outcome = "interrupted".into();
@@ -156,7 +157,7 @@ async fn follow_up(
         reading: &reading,
     };
     let mut waiting = Vec::new();
-    for probe in probes.iter().copied().filter(|p| *p != Probe::Main) {
+    for probe in probes.iter().copied() {
         match plan::ask(probe, options, Some(learnt)) {
             Ok(ask) => waiting.push((probe, ask)),
             Err(skipped) => {
@@ -165,6 +166,8 @@ async fn follow_up(
             }
         }
     }
+    // What must run side by side begins side by side, while there is room for all of it.
+    waiting.sort_by_key(|(probe, _)| !probe.is_beside_others());
     let head_us = main.head.as_ref().map_or(0, |head| head.at_us);
     let patience = HEAD_WAIT
         .max(Duration::from_micros(head_us) * 2)
@@ -199,7 +202,11 @@ async fn several(
             let until = plan::until(probe, options);
             let (stop, exchange) = (Arc::clone(&options.stop), exchange.clone());
             running.spawn(async move {
-                let transcript = one(&ask, &stop, &exchange, until).await;
+                let transcript = if probe == Probe::Stalled {
+                    stalled(&ask, stop, &exchange, until).await
+                } else {
+                    one(&ask, &stop, &exchange, until).await
+                };
                 (probe, ask, transcript)
             });
         }
@@ -235,6 +242,33 @@ async fn one(
     Ok(observe(ask, exchange, &mut observer).await?)
 }
 
+/// As [`one`], on a thread and runtime of its own, which stops reading for a while.
+async fn stalled(
+    ask: &Ask,
+    stop: Arc<AtomicBool>,
+    exchange: &Options,
+    until: Until,
+) -> Result<Transcript, ConformanceError> {
+    let (ask, exchange) = (ask.clone(), exchange.clone());
+    let exchanged = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let mut watch = Watch::new(until);
+        let mut stall = Stall::new();
+        let mut observer = |glimpse: Glimpse<'_>| {
+            stall.see(&glimpse, || stop.load(Ordering::Relaxed));
+            unless_stopped(&stop, watch.see(&glimpse))
+        };
+        Ok(runtime.block_on(observe(&ask, &exchange, &mut observer))?)
+    });
+    match exchanged.await {
+        Ok(transcript) => transcript,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(error) => Err(ConformanceError::Thread(std::io::Error::other(error))),
+    }
+}
+
 /// Leaves when the run was asked to end.
 fn unless_stopped(stop: &AtomicBool, seen: Seen) -> Seen {
     if stop.load(Ordering::Relaxed) {
@@ -252,8 +286,8 @@ async fn ask_again(
 ) -> Result<(), ConformanceError> {
     let began = Instant::now();
     for (probe, ask, transcript) in seen {
-        // The parallel probes ask exactly whether several streams work at once.
-        let beside_others = matches!(probe, Probe::Parallel1 | Probe::Parallel2);
+        // Those ask exactly whether several streams work at once.
+        let beside_others = probe.is_beside_others();
         let unanswered = matches!(
             transcript.end.kind,
             EndKind::TimedOut | EndKind::Unreachable

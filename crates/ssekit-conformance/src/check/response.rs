@@ -35,14 +35,14 @@ pub(super) const RULES: &[Rule] = &[
         title: "Redirects lead to the stream and stay on https",
         level: Level::Practice,
         needs: Needs::Passive,
-        applies: Applies::Stream,
+        applies: Applies::Answer,
         probes: &[],
         sources: &[HTML_INTRODUCTION, RFC9110_STATUS_3XX],
-        expected: "no step from https to http",
-        impact: "Browsers block the step as mixed content; elsewhere cookies and events travel \
-                 in the clear.",
-        remedy: "Redirect to an https URL; behind a proxy that ends TLS, let the application \
-                 know the outer scheme (X-Forwarded-Proto).",
+        expected: "a redirect ends at an event stream, without a step from https to http",
+        impact: "A redirect that leads elsewhere fails the connection. Browsers block a step to \
+                 http as mixed content; elsewhere cookies and events travel in the clear.",
+        remedy: "Redirect to the https URL of the stream; behind a proxy that ends TLS, let the \
+                 application know the outer scheme (X-Forwarded-Proto).",
         good: "307 → https://api.example/events",
         bad: "301 → http://api.example/events",
         judge: redirect,
@@ -68,7 +68,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Level::Info,
         needs: Needs::Active,
         applies: Applies::Answer,
-        probes: &[],
+        probes: &[Probe::Main, Probe::Missing],
         sources: &[RFC9110_RETRY_AFTER, RFC9110_STATUS_503, RFC6585_429],
         expected: "Retry-After in a 429 or 503",
         impact: "Clients that are turned away guess when to come back, often all at once.",
@@ -137,30 +137,41 @@ fn date(case: &Case<'_>) -> Judgement {
 }
 
 fn redirect(case: &Case<'_>) -> Judgement {
-    let Some(main) = case.main() else {
+    let (Some(main), Some(head)) = (case.main(), case.head()) else {
         return Judgement::unverified("no main observation");
     };
-    if main.redirects.is_empty() {
+    let stuck = (300..400).contains(&head.status) && head.first("location").is_some();
+    if main.redirects.is_empty() && !stuck {
         return Judgement::not_applicable("no redirect");
+    }
+    let steps = main.redirects.iter().map(|hop| hop.status);
+    let steps: Vec<String> = steps.map(|status| status.to_string()).collect();
+    let note = format!("redirected with {}", steps.join(", then "));
+    if stuck {
+        let why = match main.end.detail.as_str() {
+            "" => "not followed",
+            detail => detail,
+        };
+        return Judgement::warn(format!("{}: {why}", status_of(head))).noted(
+            main,
+            Some(head.at_us),
+            "the head of the redirect",
+        );
+    }
+    if !main.is_event_stream() {
+        let actual = format!("redirected to {}: {}", main.request.url, told(main));
+        return Judgement::warn(actual).noted(main, Some(head.at_us), note);
     }
     let mut urls: Vec<&str> = main.redirects.iter().map(|hop| hop.url.as_str()).collect();
     urls.push(&main.request.url);
-    let steps: Vec<String> = main
-        .redirects
-        .iter()
-        .map(|hop| hop.status.to_string())
-        .collect();
-    let steps = steps.join(", then ");
     let down = urls
         .windows(2)
         .find(|pair| pair[0].starts_with("https:") && pair[1].starts_with("http:"));
     match down {
-        Some(pair) => Judgement::warn(format!("{} leads to {}", pair[0], pair[1])).noted(
-            main,
-            None,
-            format!("redirected with {steps}"),
-        ),
-        None => Judgement::pass(format!("{steps} to {}", main.request.url)),
+        Some(pair) => {
+            Judgement::warn(format!("{} leads to {}", pair[0], pair[1])).noted(main, None, note)
+        }
+        None => Judgement::pass(format!("{} to {}", steps.join(", then "), main.request.url)),
     }
 }
 
@@ -312,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_step_down_to_http_is_warned_of() {
+    fn a_redirect_leads_to_a_stream_and_not_down_to_http() {
         let id = "response.redirect-307-301";
         let through = |hops: &[&str], end: &str| {
             let mut sample = main();
