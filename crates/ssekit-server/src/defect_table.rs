@@ -112,20 +112,6 @@ pub(crate) const TABLE: &[DefectEntry] = &[
     D::new("response.date", Head(H::NoDate), "sends no Date"),
     D::new(
         "response.redirect-307-301",
-        Route(R::RedirectPage),
-        "redirects to an HTML page",
-    )
-    .at("/redirect")
-    .also(&["response.content-type"]),
-    D::new(
-        "response.redirect-307-301/loop",
-        Route(R::RedirectLoop),
-        "redirects to the same place for ever",
-    )
-    .at("/redirect")
-    .also(&["response.status-200", "response.content-type"]),
-    D::new(
-        "response.redirect-307-301/downgrade",
         Route(R::RedirectDowngrade),
         "redirects from https to http",
     )
@@ -272,7 +258,7 @@ pub(crate) const TABLE: &[DefectEntry] = &[
     D::new(
         "encoding.bom-on-reconnect",
         Text(T::BomResumed),
-        "begins every write of a resumed stream with a BOM",
+        "begins the writes of a resumed stream with a BOM",
     ),
     D::new(
         "line.consistent",
@@ -451,13 +437,6 @@ pub(crate) const TABLE: &[DefectEntry] = &[
     .at(QUIET)
     .also(&["heartbeat.is-comment"]),
     D::new(
-        "heartbeat.colon-form/indented",
-        Flow(F::Heartbeat(" : ping\n")),
-        "puts a space before the colon of the heartbeat comment",
-    )
-    .at(QUIET)
-    .also(&["data.stray-lines"]),
-    D::new(
         "heartbeat.not-mid-event",
         Text(T::AfterEventLine(": heartbeat\n", 3)),
         "writes comments inside events",
@@ -598,7 +577,7 @@ pub(crate) const TABLE: &[DefectEntry] = &[
     D::new(
         "lifecycle.parallel",
         Flow(F::OneAtATime),
-        "serves a new stream only when the one before it has ended",
+        "answers for a new stream only when the one before it has ended",
     ),
     D::new(
         "lifecycle.keepalive-headers",

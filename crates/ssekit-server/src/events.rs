@@ -23,6 +23,15 @@ impl Source for Subscription {
     }
 }
 
+/// A stream that ends as it begins.
+struct NoEvents;
+
+impl Source for NoEvents {
+    async fn next(&mut self) -> Option<Write> {
+        None
+    }
+}
+
 impl Service {
     /// Answers GET and HEAD of a stream.
     pub(crate) async fn events(
@@ -64,10 +73,16 @@ impl Service {
         if self.has(RouteFlaw::HeadLate) && !is_head {
             tokio::time::sleep(Duration::from_millis(1600)).await;
         }
-        let content = if is_head || self.has(RouteFlaw::NoEvents) {
+        let content = if is_head {
             answer::nothing()
+        } else if self.has(RouteFlaw::NoEvents) {
+            answer::streamed(NoEvents)
         } else {
-            answer::streamed(Subscription::new(self.order(plan, position, fields)))
+            let mut order = self.order(plan, position, fields);
+            if self.flaw == Some(Flaw::Flow(FlowFlaw::OneAtATime)) && !order.resumed {
+                order.turn = self.turn.clone().acquire_owned().await.ok();
+            }
+            answer::streamed(Subscription::new(order))
         };
         let mut answer = answer::event_stream(content, self.head_flaw());
         let head = answer.headers_mut();
@@ -96,7 +111,7 @@ impl Service {
             history: self.config.history as u64,
             flaw: self.flaw,
             stop: self.stop.clone(),
-            turn: self.turn.clone(),
+            turn: None,
         }
     }
 

@@ -51,10 +51,6 @@ pub(crate) enum RouteFlaw {
     HeadHangs,
     /// HEAD answers with another type than GET.
     HeadType,
-    /// The redirect ends at an HTML page.
-    RedirectPage,
-    /// The redirect leads to itself.
-    RedirectLoop,
     /// The redirect leads from TLS to plain text.
     RedirectDowngrade,
     /// Errors are labelled as event streams.
@@ -111,7 +107,7 @@ pub(crate) enum TextFlaw {
     BomStart,
     /// A BOM before every n-th event.
     BomBefore(u64),
-    /// A BOM before every write of a resumed stream.
+    /// A BOM before every write of a resumed stream, except the first.
     BomResumed,
     /// Another line ending throughout.
     LineEnd(&'static str),
@@ -119,7 +115,8 @@ pub(crate) enum TextFlaw {
     CrlfIn(u64),
     /// The last two line endings of an event are LF CR.
     LfCr,
-    /// CRLF throughout, with the last LF of each event in a write of its own.
+    /// CRLF throughout; writes end between the CR and the LF of the id
+    /// and the data line of an event.
     CrlfSplit,
     /// This text after every n-th event.
     After(&'static str, u64),

@@ -39,7 +39,10 @@ impl Garble {
             PieceKind::Heartbeat => bytes,
         };
         let bytes = match flaw {
-            TextFlaw::BomResumed if self.resumed => prefixed(BOM, bytes),
+            // The first BOM of a stream would be stripped: it is those after it that do harm.
+            TextFlaw::BomResumed if self.resumed && kind != PieceKind::Preamble => {
+                prefixed(BOM, bytes)
+            }
             _ => bytes,
         };
         vec![bytes.into()]
@@ -99,13 +102,29 @@ fn line_end(flaw: TextFlaw) -> Option<&'static str> {
     }
 }
 
-/// The last LF of an event in a write of its own, where that is the defect.
-fn cut_crlf(flaw: TextFlaw, kind: PieceKind, mut bytes: Vec<u8>) -> Vec<Write> {
-    if flaw != TextFlaw::CrlfSplit || !matches!(kind, PieceKind::Event { .. }) {
+/// Writes that end between the CR and the LF of the id and the data line of an event, where that
+/// is the defect.
+fn cut_crlf(flaw: TextFlaw, kind: PieceKind, bytes: Vec<u8>) -> Vec<Write> {
+    let ends: Vec<usize> = find_all(&bytes, b"\r\n").collect();
+    let is_event = matches!(kind, PieceKind::Event { .. });
+    let &[.., id, data, _] = &ends[..] else {
+        return vec![bytes.into()];
+    };
+    if flaw != TextFlaw::CrlfSplit || !is_event {
         return vec![bytes.into()];
     }
-    let tail = bytes.split_off(bytes.len() - 1);
-    vec![bytes.into(), Write::Pause(APART), tail.into()]
+    vec![
+        bytes[..=id].to_vec().into(),
+        Write::Pause(APART),
+        bytes[id + 1..=data].to_vec().into(),
+        Write::Pause(APART),
+        bytes[data + 1..].to_vec().into(),
+    ]
+}
+
+fn find_all(bytes: &[u8], pattern: &[u8]) -> impl Iterator<Item = usize> {
+    let windows = bytes.windows(pattern.len()).enumerate();
+    windows.filter_map(move |(at, window)| (window == pattern).then_some(at))
 }
 
 /// A further member with this text in the JSON object.

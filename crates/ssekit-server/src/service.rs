@@ -171,14 +171,10 @@ impl Service {
     }
 
     fn redirect(&self, status: StatusCode, query: &str) -> Response<Content> {
-        let location = match (self.flaw, self.plain.get()) {
-            (Some(Flaw::Route(RouteFlaw::RedirectPage)), _) => "/".into(),
-            (Some(Flaw::Route(RouteFlaw::RedirectLoop)), _) => "/redirect".into(),
-            (Some(Flaw::Route(RouteFlaw::RedirectDowngrade)), Some(plain)) => {
-                format!("http://{plain}/events")
-            }
-            _ if query.is_empty() => "/events".into(),
-            _ => format!("/events?{query}"),
+        let location = match self.plain.get() {
+            Some(plain) => format!("http://{plain}/events"),
+            None if query.is_empty() => "/events".into(),
+            None => format!("/events?{query}"),
         };
         answer::redirect(status, &location)
     }

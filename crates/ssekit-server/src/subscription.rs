@@ -7,7 +7,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use ssekit_proto::{encode_comment, encode_retry};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{OwnedSemaphorePermit, watch},
     time::{Instant, sleep, sleep_until},
 };
 
@@ -42,8 +42,8 @@ pub(crate) struct Order {
     pub(crate) reflection: Option<Vec<u8>>,
     /// Becomes true when the server stops.
     pub(crate) stop: watch::Receiver<bool>,
-    /// What streams wait for where a defect serves one at a time.
-    pub(crate) turn: std::sync::Arc<Semaphore>,
+    /// What the next stream waits for, where a defect serves one at a time.
+    pub(crate) turn: Option<OwnedSemaphorePermit>,
 }
 
 /// One stream.
@@ -65,7 +65,6 @@ pub(crate) struct Subscription {
     handed: Option<Instant>,
     begun: bool,
     ended: bool,
-    turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Subscription {
@@ -89,7 +88,6 @@ impl Subscription {
             handed: None,
             begun: false,
             ended: false,
-            turn: None,
             order,
         }
     }
@@ -166,13 +164,6 @@ impl Subscription {
         self.begun = true;
         if let Some(FlowFlaw::LateStart(ms)) = self.flow() {
             self.pause(Duration::from_millis(ms)).await;
-        }
-        if self.flow() == Some(FlowFlaw::OneAtATime) && !self.order.resumed {
-            let turn = self.order.turn.clone();
-            tokio::select! {
-                () = stopped(&mut self.order.stop) => return self.end(),
-                permit = turn.acquire_owned() => self.turn = permit.ok(),
-            }
         }
         let mut bytes = Vec::new();
         encode_comment(HELLO, &mut bytes);

@@ -356,7 +356,6 @@ async fn streams_wait_or_end_when_they_should_not() {
     let mut first = get(&server, "/events", "").await;
     first.events(1).await;
     let mut second = get(&server, "/events", "").await;
-    second.head().await;
     let silent = tokio::time::timeout(Duration::from_millis(400), second.more());
     assert!(silent.await.is_err());
     drop(first);
@@ -374,15 +373,7 @@ async fn streams_wait_or_end_when_they_should_not() {
 
 #[tokio::test]
 async fn redirects_go_wrong() {
-    for (defect, location) in [
-        ("response.redirect-307-301", "/"),
-        ("response.redirect-307-301/loop", "/redirect"),
-    ] {
-        let server = start_with(defect).await;
-        let answer = get(&server, "/redirect", "").await.head().await;
-        assert_eq!(answer.field("location"), Some(location));
-    }
-    let server = start_tls(Some("response.redirect-307-301/downgrade")).await;
+    let server = start_tls(Some("response.redirect-307-301")).await;
     let socket = connect_tls(&server, &["h2"]).await;
     let request = http::Request::get(server.url("/redirect"))
         .body(())
