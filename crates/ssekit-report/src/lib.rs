@@ -8,6 +8,7 @@
 mod excerpt;
 pub mod github;
 mod group;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
