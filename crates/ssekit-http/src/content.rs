@@ -10,6 +10,8 @@ use compression_codecs::{
 const MOST_CODINGS: usize = 4;
 /// Output taken from a codec at a time.
 const PIECE: usize = 16 * 1024;
+/// Longest body decoded again to find the place of a fault.
+const MOST_REPEATED: usize = 1 << 20;
 /// Largest zstd window, as a power of two: 8 MiB (RFC 9659).
 const ZSTD_WINDOW_LOG: u32 = 23;
 
@@ -25,6 +27,7 @@ pub(crate) struct Decoded {
 
 /// The codings of one message, the outermost first.
 pub(crate) struct ContentDecoder {
+    codings: Vec<String>,
     stages: Vec<Stage>,
     begun: bool,
     broken: bool,
@@ -36,14 +39,15 @@ impl ContentDecoder {
     ///
     /// # Errors
     /// In words, when one of them is not known.
-    pub fn new(codings: &[String]) -> Result<Option<Self>, String> {
-        let codings: Vec<_> = codings.iter().filter(|c| *c != "identity").collect();
+    pub fn new(listed: &[String]) -> Result<Option<Self>, String> {
+        let codings: Vec<_> = listed.iter().filter(|c| *c != "identity").collect();
         if codings.len() > MOST_CODINGS {
             return Err(format!("more than {MOST_CODINGS} content codings"));
         }
         let stages: Result<Vec<_>, _> = codings.iter().rev().map(|c| Stage::new(c)).collect();
         let stages = stages?;
-        Ok((!stages.is_empty()).then_some(Self {
+        Ok((!stages.is_empty()).then(|| Self {
+            codings: listed.to_vec(),
             stages,
             begun: false,
             broken: false,
@@ -75,6 +79,29 @@ impl ContentDecoder {
         self.broken = decoded.full || decoded.fault.is_some();
         decoded.bytes = input;
         decoded
+    }
+
+    /// What [`Self::decode`] gives of a whole body with a fault in it, byte by byte: a codec that
+    /// fails keeps back what it had decoded in the same call, and does not say where it failed.
+    /// `None` when the body is too long for that.
+    pub fn decode_to_fault(&self, body: &[u8], room: usize) -> Option<Decoded> {
+        if body.len() > MOST_REPEATED {
+            return None;
+        }
+        let mut again = Self::new(&self.codings).ok()??;
+        let mut all = Vec::new();
+        for (at, byte) in body.iter().enumerate() {
+            let step = again.decode(std::slice::from_ref(byte), room - all.len());
+            all.extend(step.bytes);
+            if step.full || step.fault.is_some() {
+                return Some(Decoded {
+                    bytes: all,
+                    fault: step.fault.map(|(_, why)| (at, why)),
+                    full: step.full,
+                });
+            }
+        }
+        None
     }
 
     /// Why the end of the message here is not the end of its compressed data, if it is not.

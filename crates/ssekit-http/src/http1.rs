@@ -78,7 +78,7 @@ async fn read_slice<S: AsyncRead>(
 }
 
 /// The readers of one response, in turn.
-struct ResponseReader {
+pub(crate) struct ResponseReader {
     method: String,
     asked: HttpVersion,
     head: HeadReader,
@@ -88,7 +88,7 @@ struct ResponseReader {
 }
 
 impl ResponseReader {
-    fn new(method: &str, asked: HttpVersion, limit: usize) -> Self {
+    pub fn new(method: &str, asked: HttpVersion, limit: usize) -> Self {
         Self {
             method: method.into(),
             asked,
@@ -98,7 +98,7 @@ impl ResponseReader {
         }
     }
 
-    fn read(&mut self, slice: &[u8], at_us: u64, rec: &mut Recorder<'_>) {
+    pub fn read(&mut self, slice: &[u8], at_us: u64, rec: &mut Recorder<'_>) {
         let mut rest = slice;
         if self.body.is_none() && !self.read_head(&mut rest, at_us, rec) {
             return;
@@ -150,7 +150,7 @@ impl ResponseReader {
         }
     }
 
-    fn close(&mut self, reset: Option<&str>, at_us: u64, rec: &mut Recorder<'_>) {
+    pub fn close(&mut self, reset: Option<&str>, at_us: u64, rec: &mut Recorder<'_>) {
         if let Some(body) = &mut self.body {
             return body.close(reset, at_us, rec);
         }
@@ -180,7 +180,12 @@ impl ResponseReader {
             io::ErrorKind::InvalidData => {
                 rec.end(EndKind::Malformed, at_us, &format!("TLS: {error}"));
             }
-            _ => self.close(Some("the connection was reset"), at_us, rec),
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe => {
+                self.close(Some("the connection was reset"), at_us, rec);
+            }
+            _ => self.close(Some(&format!("the connection failed: {error}")), at_us, rec),
         }
     }
 

@@ -1,4 +1,29 @@
-//! Sockets, TLS, HTTP/1.1 and HTTP/2 with a tap below hyper.
+//! Makes one HTTP exchange and records what came, when, and what was wrong with it.
+//!
+//! ```text
+//!            Ask, Options                                    Transcript
+//!                 │                                              ▲
+//!  redirect ── observe ── connect ── tls ──┬── http1 ────────────┤
+//!  (again with the next URL)               │    request bytes, slices with their times
+//!                                          │    head_reader ► body_reader ► chunk
+//!                                          │                     │
+//!                                          │                  recorder ► content ► observer
+//!                                          │                     │
+//!                                          └── http2 (hyper) ────┤
+//!                                               tap ► frame ► stream_reader
+//! ```
+//!
+//! [`observe`] never fails for what a peer does: an unreachable host, broken framing, a reset or
+//! hostile bytes are a [`Transcript`](ssekit_record::Transcript) with faults and an end that say so.
+//!
+//! What the transcript says is read by the readers of this crate, each without IO, out of slices
+//! stamped right after the read that gave them. On HTTP/2, hyper sends the request and keeps the
+//! connection going, and the readers see what it reads through a tap. On HTTP/1 the request is
+//! written here too: a checker needs to choose every byte of it (field order and case, HTTP/1.0)
+//! and to go on where a strict client library stops. [`ChunkDecoder`] is public for other clients.
+//!
+//! Everything kept is bounded by [`Limits`], every wait by [`Options`] or the observer, who is
+//! asked at least every 10 ms.
 mod body_reader;
 mod chunk;
 mod client;
@@ -14,6 +39,8 @@ mod http2;
 mod options;
 mod recorder;
 mod redirect;
+#[cfg(any(test, fuzzing))]
+pub mod replay;
 mod request;
 mod stream_reader;
 mod tap;

@@ -214,8 +214,20 @@ impl<'o> Recorder<'o> {
         else {
             return;
         };
-        let room = self.limits.body.saturating_sub(content.bytes.len());
-        let decoded = decoder.decode(bytes, room);
+        let before = content.bytes.len();
+        let room = self.limits.body.saturating_sub(before);
+        let mut decoded = decoder.decode(bytes, room);
+        if decoded.fault.is_some()
+            && let body = &self.transcript.body.bytes
+            && let Some(mut exact) = decoder.decode_to_fault(body, self.limits.body)
+            && exact.bytes.len() >= before
+        {
+            exact.bytes.drain(..before);
+            exact.fault = exact
+                .fault
+                .map(|(at, why)| (at.saturating_sub(offset as usize), why));
+            decoded = exact;
+        }
         content.push(&decoded.bytes, at_us);
         if !decoded.bytes.is_empty() {
             self.show(&decoded.bytes, at_us);

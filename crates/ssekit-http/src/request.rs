@@ -1,6 +1,8 @@
 //! The request: validation, its bytes on HTTP/1, and what the transcript keeps of it.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderName, HeaderValue, Method};
+use percent_encoding::percent_decode_str;
 use ssekit_record::{Field, HttpVersion, REDACTED, Request, is_secret_field, redact_url};
 use url::{Host, Url};
 
@@ -69,8 +71,8 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Host first (unless the fields name another), the fields as they are, then Content-Length
-    /// where there is content or the method promises some. Nothing else is added: HTTP/1.0
+    /// Host first (unless the fields name another), the fields as they are, the credentials of the
+    /// URL (unless the fields hold others), then Content-Length where there is content or the method promises some. Nothing else is added: HTTP/1.0
     /// closes by default, HTTP/1.1 keeps the connection, neither needs to be said.
     pub fn new(ask: &Ask) -> Self {
         let named = |name: &str| ask.fields.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
@@ -79,6 +81,9 @@ impl Outgoing {
             fields.push(("Host".to_owned(), authority(&ask.url).into_bytes()));
         }
         fields.extend(ask.fields.iter().cloned());
+        if !named("authorization") {
+            fields.extend(credentials(&ask.url).map(|c| ("Authorization".to_owned(), c)));
+        }
         let promised = matches!(ask.method.as_str(), "POST" | "PUT" | "PATCH");
         let body = ask.body.clone().unwrap_or_default();
         if (ask.body.is_some() || promised) && !named("content-length") {
@@ -146,6 +151,17 @@ impl Outgoing {
             },
         }
     }
+}
+
+/// The user information of the URL as Basic credentials (RFC 7617 section 2).
+fn credentials(url: &Url) -> Option<Vec<u8>> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let mut pair: Vec<u8> = percent_decode_str(url.username()).collect();
+    pair.push(b':');
+    pair.extend(percent_decode_str(url.password().unwrap_or_default()));
+    Some(format!("Basic {}", STANDARD.encode(pair)).into_bytes())
 }
 
 /// Fields that HTTP/2 does not carry (RFC 9113 section 8.2.2).

@@ -34,6 +34,12 @@ struct Block {
     promise: bool,
 }
 
+/// Why a field block gives no fields.
+enum Unreadable {
+    TooLarge(String),
+    Invalid(String),
+}
+
 impl StreamReader {
     pub fn new(method: &str) -> Self {
         let mut hpack = Decoder::new();
@@ -186,7 +192,11 @@ impl StreamReader {
     fn end_block(&mut self, block: &Block, at_us: u64, rec: &mut Recorder<'_>) {
         let fields = match self.fields(&block.fragments, rec.limits().head) {
             Ok(fields) => fields,
-            Err(detail) => return self.fatal(&detail, at_us, rec),
+            Err(Unreadable::TooLarge(detail)) => {
+                rec.fault(FaultKind::HeadTooLarge, 0, at_us, detail.as_str());
+                return rec.end(EndKind::Limit, at_us, &detail);
+            }
+            Err(Unreadable::Invalid(detail)) => return self.fatal(&detail, at_us, rec),
         };
         if block.stream != STREAM || block.promise {
             return;
@@ -204,7 +214,7 @@ impl StreamReader {
     }
 
     /// Decodes a field block; one that unpacks beyond the limit is refused.
-    fn fields(&mut self, block: &[u8], limit: usize) -> Result<Vec<FieldLine>, String> {
+    fn fields(&mut self, block: &[u8], limit: usize) -> Result<Vec<FieldLine>, Unreadable> {
         let mut fields = Vec::new();
         let mut size = 0;
         let decoded = self.hpack.decode_with_cb(block, |name, value| {
@@ -218,9 +228,11 @@ impl StreamReader {
             }
         });
         if size > limit {
-            return Err(format!("fields beyond {limit} bytes"));
+            let detail = format!("fields beyond {limit} bytes");
+            return Err(Unreadable::TooLarge(detail));
         }
-        decoded.map_err(|e| format!("a field block that is not HPACK: {e:?}"))?;
+        decoded
+            .map_err(|e| Unreadable::Invalid(format!("a field block that is not HPACK: {e:?}")))?;
         Ok(fields)
     }
 

@@ -3,13 +3,13 @@
 
 mod peer;
 
+use compression_codecs::brotli::params::EncoderParams;
+use compression_codecs::core::Level;
 use compression_codecs::core::util::{PartialBuffer, WriteBuffer};
+use compression_codecs::flate::params::FlateEncoderParams;
 use compression_codecs::{
     BrotliEncoder, DeflateEncoder, EncodeV2, GzipEncoder, ZlibEncoder, ZstdEncoder,
 };
-use compression_codecs::brotli::params::EncoderParams;
-use compression_codecs::core::Level;
-use compression_codecs::flate::params::FlateEncoderParams;
 use peer::*;
 use ssekit_http::Limits;
 use ssekit_record::{EndKind, FaultKind, Observation, Transcript};
@@ -130,14 +130,13 @@ async fn codings_over_one_another_and_members_in_a_row() {
     let inner = whole(&mut ZstdEncoder::new(3), b"data: x\n\n");
     let outer = whole(&mut gzip(), &inner);
     let seen = get(vec![coded_head("identity, zstd, gzip"), send(outer)]).await;
-    assert_eq!((content(&seen), seen.faults), ("data: x\n\n".into(), vec![]));
+    assert_eq!(
+        (content(&seen), seen.faults),
+        ("data: x\n\n".into(), vec![])
+    );
 
     for (coding, a, b) in [
-        (
-            "gzip",
-            whole(&mut gzip(), b"a"),
-            whole(&mut gzip(), b"b"),
-        ),
+        ("gzip", whole(&mut gzip(), b"a"), whole(&mut gzip(), b"b")),
         (
             "zstd",
             whole(&mut ZstdEncoder::new(3), b"a"),
@@ -164,6 +163,11 @@ async fn corrupt_and_cut_content_is_a_fault_at_its_offset() {
         let seen = get(vec![coded_head(coding), send(&bytes)]).await;
         assert_eq!(kinds(&seen), [FaultKind::ContentCodingInvalid], "{coding}");
         assert_eq!(seen.body.len(), good + 64);
+        assert_eq!(content(&seen), EVENTS[0], "{coding}");
+        assert!(
+            (good..good + 16).contains(&seen.faults[0].offset),
+            "{coding} {seen:?}"
+        );
         let plain = get(vec![coded_head(coding), send("data: plain\n\n")]).await;
         assert_eq!(kinds(&plain), [FaultKind::ContentCodingInvalid], "{coding}");
     }
@@ -180,7 +184,12 @@ async fn corrupt_and_cut_content_is_a_fault_at_its_offset() {
 async fn unknown_codings_leave_the_bytes_as_they_are() {
     for coding in ["none", "gzip, foo"] {
         let seen = get(vec![coded_head(coding), send("data: x\n\n")]).await;
-        assert_seen(&seen, EndKind::Clean, &[FaultKind::ContentCodingUnknown], "data: x\n\n");
+        assert_seen(
+            &seen,
+            EndKind::Clean,
+            &[FaultKind::ContentCodingUnknown],
+            "data: x\n\n",
+        );
         assert!(seen.content.is_none());
     }
     let seen = get(vec![coded_head("identity"), send("data: x\n\n")]).await;

@@ -116,6 +116,25 @@ async fn request_is_sent_as_given_and_secrets_are_not_kept() {
 }
 
 #[tokio::test]
+async fn credentials_of_the_url_are_sent_and_not_kept() {
+    let answer = || vec![send(head("Content-Length: 0\r\n"))];
+    let (url, served) = serve(vec![answer(), answer()]).await;
+    let mut secret = url.clone();
+    secret.set_username("ann").unwrap();
+    secret.set_password(Some("p w")).unwrap();
+    let mut ask = ask(&secret);
+    let seen = watch(&ask, &options()).await;
+    ask.fields
+        .push(("authorization".into(), b"Bearer x".to_vec()));
+    watch(&ask, &options()).await;
+    let requests = served.await.unwrap();
+    assert!(requests[0].contains("\r\nAuthorization: Basic YW5uOnAgdw==\r\n"));
+    assert!(!requests[1].contains("Basic"));
+    assert_eq!(seen.request.url, url.as_str());
+    assert!(!format!("{seen:?}").contains("YW5u"));
+}
+
+#[tokio::test]
 async fn head_and_no_content_end_with_the_head() {
     for (status, method) in [(200, "HEAD"), (204, "GET"), (304, "GET")] {
         let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 9\r\n\r\n");

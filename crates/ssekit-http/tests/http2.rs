@@ -72,7 +72,12 @@ async fn request_and_response_of_a_hyper_server() {
     let served = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let echo = service_fn(|request: Request<Incoming>| async move {
-            let told = format!("{} {} {:?}", request.method(), request.uri(), request.headers());
+            let told = format!(
+                "{} {} {:?}",
+                request.method(),
+                request.uri(),
+                request.headers()
+            );
             let content = request.into_body().collect().await.unwrap().to_bytes();
             let told = format!("{told} {content:?}");
             Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(told))))
@@ -106,9 +111,18 @@ async fn request_and_response_of_a_hyper_server() {
 
 #[tokio::test]
 async fn fields_frames_and_trailers_as_they_came() {
-    let interim = [frame(4, 0, 0, &[]), frame(1, END_HEADERS, 1, &literal(":status", "103"))];
+    let interim = [
+        frame(4, 0, 0, &[]),
+        frame(1, END_HEADERS, 1, &literal(":status", "103")),
+    ];
     let mut block = vec![0x88];
-    for (name, value) in [TYPE, ("x-a", "1"), ("x-b", "2"), ("x-a", "3"), ("set-cookie", "s")] {
+    for (name, value) in [
+        TYPE,
+        ("x-a", "1"),
+        ("x-b", "2"),
+        ("x-a", "3"),
+        ("set-cookie", "s"),
+    ] {
         block.extend(literal(name, value));
     }
     let (first, second) = block.split_at(10);
@@ -128,7 +142,10 @@ async fn fields_frames_and_trailers_as_they_came() {
     let head = seen.head.unwrap();
     let fields: Vec<_> = head.fields.iter().map(|f| (&*f.name, &*f.value)).collect();
     let secret = ("set-cookie", "[redacted]");
-    assert_eq!(fields, [TYPE, ("x-a", "1"), ("x-b", "2"), ("x-a", "3"), secret]);
+    assert_eq!(
+        fields,
+        [TYPE, ("x-a", "1"), ("x-b", "2"), ("x-a", "3"), secret]
+    );
     assert_eq!(head.interim, [103]);
     assert_eq!(seen.trailers[0].value, "v");
     let slices = seen.body.slices;
@@ -149,10 +166,22 @@ async fn leaving_a_stream() {
 #[tokio::test]
 async fn malformed_fields_are_told_and_kept() {
     for (field, words) in [
-        (("Content-Type", "a/b"), "upper case in field name Content-Type"),
-        (("connection", "keep-alive"), "connection-specific field connection: keep-alive"),
-        (("transfer-encoding", "chunked"), "connection-specific field transfer-encoding"),
-        ((":path", "/"), "pseudo-header field :path after other fields"),
+        (
+            ("Content-Type", "a/b"),
+            "upper case in field name Content-Type",
+        ),
+        (
+            ("connection", "keep-alive"),
+            "connection-specific field connection: keep-alive",
+        ),
+        (
+            ("transfer-encoding", "chunked"),
+            "connection-specific field transfer-encoding",
+        ),
+        (
+            (":path", "/"),
+            "pseudo-header field :path after other fields",
+        ),
     ] {
         let seen = get2(vec![send(head2(&[TYPE, field], 0)), Step::Hold]).await;
         assert_eq!(seen.end.kind, EndKind::Malformed, "{seen:#?}");
@@ -174,11 +203,36 @@ async fn how_streams_end() {
     let goaway = send(frame(7, 0, 0, b"\0\0\0\x01\0\0\0\x0bcalm down"));
     let graceful = send(frame(7, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]));
     let cases = [
-        (vec![rst], EndKind::Reset, vec![Http2], "RST_STREAM INTERNAL_ERROR"),
-        (vec![goaway], EndKind::Reset, vec![Http2], "ENHANCE_YOUR_CALM \"calm down\""),
-        (vec![graceful, data(END_STREAM, b"")], EndKind::Clean, vec![], ""),
-        (vec![Step::Wait(30)], EndKind::Truncated, vec![], "before the stream did"),
-        (vec![Step::Wait(30), Step::Reset], EndKind::Reset, vec![], "reset"),
+        (
+            vec![rst],
+            EndKind::Reset,
+            vec![Http2],
+            "RST_STREAM INTERNAL_ERROR",
+        ),
+        (
+            vec![goaway],
+            EndKind::Reset,
+            vec![Http2],
+            "ENHANCE_YOUR_CALM \"calm down\"",
+        ),
+        (
+            vec![graceful, data(END_STREAM, b"")],
+            EndKind::Clean,
+            vec![],
+            "",
+        ),
+        (
+            vec![Step::Wait(30)],
+            EndKind::Truncated,
+            vec![],
+            "before the stream did",
+        ),
+        (
+            vec![Step::Wait(30), Step::Reset],
+            EndKind::Reset,
+            vec![],
+            "reset",
+        ),
     ];
     for (mut rest, end, faults, words) in cases {
         let mut steps = vec![begin(), event()];
@@ -195,10 +249,21 @@ async fn how_streams_end() {
 
 #[tokio::test]
 async fn lengths_and_forbidden_content() {
-    let long = vec![send(head2(&[("content-length", "20")], 0)), data(END_STREAM, b":\n\n")];
+    let long = vec![
+        send(head2(&[("content-length", "20")], 0)),
+        data(END_STREAM, b":\n\n"),
+    ];
     let seen = get2(long).await;
-    assert_seen(&seen, EndKind::Malformed, &[FaultKind::LengthShort], ":\n\n");
-    let short = vec![send(head2(&[("content-length", "1")], 0)), data(END_STREAM, b":\n\n")];
+    assert_seen(
+        &seen,
+        EndKind::Malformed,
+        &[FaultKind::LengthShort],
+        ":\n\n",
+    );
+    let short = vec![
+        send(head2(&[("content-length", "1")], 0)),
+        data(END_STREAM, b":\n\n"),
+    ];
     let seen = get2(short).await;
     assert_seen(&seen, EndKind::Malformed, &[FaultKind::Http2], ":\n\n");
 
@@ -217,12 +282,24 @@ async fn lengths_and_forbidden_content() {
 #[tokio::test]
 async fn what_is_no_http2() {
     let answers = [
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), "does not speak HTTP/2"),
+        (
+            b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
+            "does not speak HTTP/2",
+        ),
         (frame(0, 0, 1, b"x"), "first frame"),
         ([0xff; 20].to_vec(), "not HTTP/2"),
-        ([frame(4, 0, 0, &[]), frame(1, 4, 1, &[0xff; 9])].concat(), "HPACK"),
-        ([frame(4, 0, 0, &[]), frame(0, 0, 1, b"x")].concat(), "before the head"),
-        ([frame(4, 0, 0, &[]), frame(9, 4, 1, b"x")].concat(), "interrupted"),
+        (
+            [frame(4, 0, 0, &[]), frame(1, 4, 1, &[0xff; 9])].concat(),
+            "HPACK",
+        ),
+        (
+            [frame(4, 0, 0, &[]), frame(0, 0, 1, b"x")].concat(),
+            "before the head",
+        ),
+        (
+            [frame(4, 0, 0, &[]), frame(9, 4, 1, b"x")].concat(),
+            "interrupted",
+        ),
     ];
     for (answer, words) in answers {
         let seen = get2(vec![send(answer), Step::Hold]).await;

@@ -103,7 +103,10 @@ async fn alpn_chooses_the_version() {
         assert_eq!(seen.request.version, version);
         let session = seen.connection.tls.unwrap();
         assert_eq!(session.version, "TLSv1.3");
-        assert_eq!(session.alpn.as_deref() == Some("h2"), version == HttpVersion::Http2);
+        assert_eq!(
+            session.alpn.as_deref() == Some("h2"),
+            version == HttpVersion::Http2
+        );
         assert!(seen.connection.connected_us <= seen.connection.tls_us);
         assert!(seen.connection.tls_us <= seen.connection.request_us);
     }
@@ -144,22 +147,35 @@ async fn tls_and_cleartext_taken_for_each_other() {
     let mut https = url.clone();
     https.set_scheme("https").unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    https.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+    https
+        .set_port(Some(listener.local_addr().unwrap().port()))
+        .unwrap();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        stream
+            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            .await
+            .unwrap();
         let _ = stream.read_to_end(&mut Vec::new()).await;
     });
     let seen = watch(&ask(&https), &options()).await;
     assert_eq!(seen.end.kind, EndKind::Unreachable);
-    assert!(seen.end.detail.contains("use http://"), "{}", seen.end.detail);
+    assert!(
+        seen.end.detail.contains("use http://"),
+        "{}",
+        seen.end.detail
+    );
 
     let mut http = serve_tls(&identity("127.0.0.1", 4000), &[]).await;
     http.set_scheme("http").unwrap();
     let seen = watch(&ask(&http), &options()).await;
     assert_eq!(seen.end.kind, EndKind::Malformed);
     assert_eq!(kinds(&seen), [FaultKind::NotHttp]);
-    assert!(seen.end.detail.contains("use https://"), "{}", seen.end.detail);
+    assert!(
+        seen.end.detail.contains("use https://"),
+        "{}",
+        seen.end.detail
+    );
 }
 
 #[tokio::test]
@@ -194,7 +210,10 @@ async fn an_end_without_close_notify_is_noted_and_framing_decides() {
 async fn faults_of_the_caller_are_errors() {
     let url: Url = "https://127.0.0.1:1/".parse().unwrap();
     let mut options = options();
-    for pem in ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+    for pem in [
+        "",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
         options.trust.ca_pem = Some(pem.as_bytes().to_vec());
         let error = observe(&ask(&url), &options, &mut |_| Seen::More).await;
         assert!(matches!(error, Err(HttpError::Trust(_))), "{error:?}");
