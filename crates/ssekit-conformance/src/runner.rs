@@ -19,6 +19,9 @@ const HEAD_WAIT: Duration = Duration::from_millis(2500);
 /// Time given to asking again, alone, what got no answer beside others.
 const SECOND_TRIES: Duration = Duration::from_secs(8);
 
+/// Bytes of content kept at least of a stream that was not read for a while.
+const STALLED_BODY: usize = 24 * 1024 * 1024;
+
 /// What a run reports while it goes on.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -249,7 +252,9 @@ async fn stalled(
     exchange: &Options,
     until: Until,
 ) -> Result<Transcript, ConformanceError> {
-    let (ask, exchange) = (ask.clone(), exchange.clone());
+    let (ask, mut exchange) = (ask.clone(), exchange.clone());
+    // Room to see a backlog that is more than kernels hold.
+    exchange.limits.body = exchange.limits.body.max(STALLED_BODY);
     let exchanged = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

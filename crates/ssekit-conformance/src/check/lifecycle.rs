@@ -231,8 +231,6 @@ const KERNEL: u64 = 8 * 1024 * 1024;
 const TELLING: u64 = KERNEL * 3 / 2;
 /// Shortest pause that counts as not reading, in microseconds.
 const STALL_US: u64 = 5_000_000;
-/// What was waiting arrives within this time after the pause, in microseconds.
-const DRAIN_US: u64 = 300_000;
 
 fn half_open(case: &Case<'_>) -> Judgement {
     let (Some(main), Some(stalled)) = (case.main(), case.transcript(Probe::Stalled)) else {
@@ -241,37 +239,35 @@ fn half_open(case: &Case<'_>) -> Judgement {
     if !stalled.is_event_stream() {
         return Judgement::unverified(format!("the stream to leave unread got {}", told(stalled)));
     }
+    let dropped = matches!(
+        stalled.end.kind,
+        EndKind::Clean | EndKind::Truncated | EndKind::Reset
+    );
     let Some((from, to)) = pause(stalled) else {
-        return if matches!(
-            stalled.end.kind,
-            EndKind::Clean | EndKind::Truncated | EndKind::Reset
-        ) {
+        return if dropped {
             Judgement::pass("the server ended the stream that was not read")
         } else {
             Judgement::unverified("nothing arrived around the time in which nothing was read")
         };
     };
-    let rate = main.body.len() as f64 * 1e6 / case.observed_us().max(1) as f64;
-    let written = (rate * (to - from) as f64 / 1e6) as u64;
-    let backlog: u64 = stalled
-        .body
-        .slices
-        .iter()
-        .filter(|slice| slice.at_us >= to && slice.at_us <= to + DRAIN_US)
-        .map(|slice| slice.len)
-        .sum();
-    let backlog = backlog.saturating_sub((rate * DRAIN_US as f64 / 1e6) as u64);
+    let rate = main.body.len() as f64 / case.observed_us().max(1) as f64;
+    let written = (rate * (to - from) as f64) as u64;
+    let backlog = backlog(stalled, to, rate);
     let unread = seconds(to - from);
     if backlog > KERNEL {
         return Judgement::warn(format!(
-            "after {unread} unread, {} came at once: more than kernels hold",
+            "after {unread} unread, {} more came than the stream writes meanwhile: kernels hold \
+             less, so the server kept it, or it reads on from a log",
             mib(backlog)
         ))
         .noted(stalled, Some(to), "reading went on");
     }
+    if dropped {
+        return Judgement::pass(format!("after {unread} unread the server ended the stream"));
+    }
     if written < TELLING {
         return Judgement::unverified(format!(
-            "the stream writes about {} in {unread}, which the kernel holds; a bound shows from {} on",
+            "the stream writes about {} in {unread}, which kernels hold; a bound shows from {} on",
             mib(written),
             mib(TELLING)
         ));
@@ -281,6 +277,22 @@ fn half_open(case: &Case<'_>) -> Judgement {
         mib(backlog),
         mib(written)
     ))
+}
+
+/// By how much what arrived after the pause was ahead of the pace of the stream, at most. The
+/// rate is in bytes per microsecond.
+fn backlog(stalled: &Transcript, since_us: u64, rate: f64) -> u64 {
+    let after = stalled
+        .body
+        .slices
+        .iter()
+        .filter(|slice| slice.at_us >= since_us);
+    let mut arrived = 0_u64;
+    let ahead = after.map(|slice| {
+        arrived += slice.len;
+        arrived.saturating_sub((rate * (slice.at_us - since_us) as f64) as u64)
+    });
+    ahead.max().unwrap_or(0)
 }
 
 /// The longest time in which nothing was read, if it was long.

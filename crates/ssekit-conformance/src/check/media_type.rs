@@ -92,7 +92,11 @@ fn content_type(case: &Case<'_>) -> Judgement {
     }
     let is_stream = reads_as_events(case);
     let (looks, remedy) = likeness(main, is_stream);
-    let actual = format!("{}{looks}", first(head));
+    let way = match main.redirects.len() {
+        0 => String::new(),
+        _ => format!(", redirected to {}", main.request.url),
+    };
+    let actual = format!("{}{looks}{way}", first(head));
     let judgement = Judgement::fail(actual).remedy(remedy);
     if main.stream().is_empty() {
         return judgement.noted(main, Some(head.at_us), "the head arrived");

@@ -35,12 +35,12 @@ pub(super) const RULES: &[Rule] = &[
         title: "Redirects lead to the stream and stay on https",
         level: Level::Practice,
         needs: Needs::Passive,
-        applies: Applies::Answer,
+        applies: Applies::Stream,
         probes: &[],
         sources: &[HTML_INTRODUCTION, RFC9110_STATUS_3XX],
-        expected: "a redirect ends at an event stream, without a step from https to http",
-        impact: "A redirect that leads elsewhere fails the connection. Browsers block a step to \
-                 http as mixed content; elsewhere cookies and events travel in the clear.",
+        expected: "no step from https to http",
+        impact: "Browsers block the step as mixed content; elsewhere cookies and events travel \
+                 in the clear.",
         remedy: "Redirect to the https URL of the stream; behind a proxy that ends TLS, let the \
                  application know the outer scheme (X-Forwarded-Proto).",
         good: "307 → https://api.example/events",
@@ -137,31 +137,14 @@ fn date(case: &Case<'_>) -> Judgement {
 }
 
 fn redirect(case: &Case<'_>) -> Judgement {
-    let (Some(main), Some(head)) = (case.main(), case.head()) else {
+    let Some(main) = case.main() else {
         return Judgement::unverified("no main observation");
     };
-    let stuck = (300..400).contains(&head.status) && head.first("location").is_some();
-    if main.redirects.is_empty() && !stuck {
+    if main.redirects.is_empty() {
         return Judgement::not_applicable("no redirect");
     }
-    let steps = main.redirects.iter().map(|hop| hop.status);
-    let steps: Vec<String> = steps.map(|status| status.to_string()).collect();
-    let note = format!("redirected with {}", steps.join(", then "));
-    if stuck {
-        let why = match main.end.detail.as_str() {
-            "" => "not followed",
-            detail => detail,
-        };
-        return Judgement::warn(format!("{}: {why}", status_of(head))).noted(
-            main,
-            Some(head.at_us),
-            "the head of the redirect",
-        );
-    }
-    if !main.is_event_stream() {
-        let actual = format!("redirected to {}: {}", main.request.url, told(main));
-        return Judgement::warn(actual).noted(main, Some(head.at_us), note);
-    }
+    let steps = main.redirects.iter().map(|hop| hop.status.to_string());
+    let steps = steps.collect::<Vec<_>>().join(", then ");
     let mut urls: Vec<&str> = main.redirects.iter().map(|hop| hop.url.as_str()).collect();
     urls.push(&main.request.url);
     let down = urls
@@ -169,9 +152,10 @@ fn redirect(case: &Case<'_>) -> Judgement {
         .find(|pair| pair[0].starts_with("https:") && pair[1].starts_with("http:"));
     match down {
         Some(pair) => {
+            let note = format!("redirected with {steps}");
             Judgement::warn(format!("{} leads to {}", pair[0], pair[1])).noted(main, None, note)
         }
-        None => Judgement::pass(format!("{} to {}", steps.join(", then "), main.request.url)),
+        None => Judgement::pass(format!("{steps} to {}", main.request.url)),
     }
 }
 
