@@ -30,7 +30,7 @@ pub(crate) async fn connect(url: &Url, limit: Duration) -> Result<(TcpStream, So
             attempts.spawn(attempt(address, limit));
         }
         let pause = if waiting.len() == 0 {
-            limit * 2
+            limit.saturating_mul(2)
         } else {
             STAGGER
         };

@@ -71,7 +71,8 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// From request to complete head.
     pub head_timeout: Duration,
-    /// From the head on; `None`: as long as the observer likes.
+    /// From the head on, after which the exchange ends as timed out; `None`: as long as the observer
+    /// likes.
     pub body_timeout: Option<Duration>,
     /// Redirects followed at most.
     pub redirects: usize,

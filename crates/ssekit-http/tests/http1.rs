@@ -3,8 +3,10 @@
 
 mod peer;
 
+use std::time::Duration;
+
 use peer::*;
-use ssekit_http::{Glimpse, HttpChoice, Seen, observe};
+use ssekit_http::{Glimpse, HttpChoice, Options, Seen, observe};
 use ssekit_record::{EndKind, FaultKind, HttpVersion};
 
 #[tokio::test]
@@ -176,4 +178,17 @@ async fn what_every_client_accepts_is_no_fault() {
         let seen = get(vec![send(head), send(":\n\n")]).await;
         assert_seen(&seen, EndKind::Clean, &[], ":\n\n");
     }
+}
+
+#[tokio::test]
+async fn absurd_limits_and_another_task() {
+    let (url, _served) = serve(vec![vec![send(head("Content-Length: 3\r\n") + ":\n\n")]]).await;
+    let options = Options {
+        connect_timeout: Duration::MAX,
+        head_timeout: Duration::MAX,
+        body_timeout: Some(Duration::MAX),
+        ..Options::default()
+    };
+    let seen = tokio::spawn(async move { watch(&ask(&url), &options).await });
+    assert_seen(&seen.await.unwrap(), EndKind::Clean, &[], ":\n\n");
 }
