@@ -80,7 +80,7 @@ pub(crate) fn unasked(probe: Probe, options: &CheckOptions) -> Option<Skipped> {
         );
     }
     match probe {
-        Probe::ResumeAnonymous if !has_credentials(options) => {
+        Probe::ResumeAnonymous | Probe::Anonymous if !has_credentials(options) => {
             skip("no credentials were given with --header", true)
         }
         Probe::Http10 if options.http == HttpChoice::Http2 => skip("HTTP/2 was asked for", true),
@@ -112,7 +112,9 @@ fn is_credential(name: &str) -> bool {
 
 fn condition(probe: Probe) -> &'static str {
     match probe {
-        Probe::Resume | Probe::ResumeAnonymous => "if an event with an id is seen",
+        Probe::Resume | Probe::ResumeAnonymous | Probe::Anonymous => {
+            "if an event with an id is seen"
+        }
         Probe::ResumeFinished => "if the stream ends by itself",
         Probe::Main => "always",
         Probe::AcceptAny => {
@@ -135,9 +137,11 @@ pub(crate) fn until(probe: Probe, options: &CheckOptions) -> Until {
         Probe::Parallel1 | Probe::Parallel2 => Until::Window(Duration::from_secs(1)),
         Probe::Http10 => Until::Events(2, short),
         Probe::Stalled => Until::Window(Duration::from_secs(20)),
-        Probe::AcceptJson | Probe::AcceptAny | Probe::AcceptAbsent | Probe::Conditional => {
-            Until::Head(Duration::from_millis(300))
-        }
+        Probe::AcceptJson
+        | Probe::AcceptAny
+        | Probe::AcceptAbsent
+        | Probe::Anonymous
+        | Probe::Conditional => Until::Head(Duration::from_millis(300)),
         Probe::Head => Until::End(Duration::from_millis(300)),
         Probe::Method | Probe::Missing => Until::Head(Duration::from_millis(300)),
         Probe::ResumeUnknown | Probe::ResumeLong | Probe::ResumeEmpty | Probe::ResumeNonAscii => {
@@ -200,15 +204,17 @@ pub(crate) fn ask(
     let mut fields = base_fields(options);
     let mut http = options.http;
     match probe {
-        Probe::Resume | Probe::ResumeAnonymous => {
+        Probe::Resume | Probe::ResumeAnonymous | Probe::Anonymous => {
             let id = learnt
                 .and_then(|learnt| resume_id(learnt.reading))
                 .ok_or_else(|| skip("no event with an id was seen".into(), true))?;
             require_field_value(&id).map_err(|why| skip(why, false))?;
-            if probe == Probe::ResumeAnonymous {
+            if probe != Probe::Resume {
                 fields.retain(|(name, _)| !is_credential(name));
             }
-            set(&mut fields, "Last-Event-ID", id);
+            if probe != Probe::Anonymous {
+                set(&mut fields, "Last-Event-ID", id);
+            }
         }
         Probe::ResumeFinished => {
             let learnt = learnt

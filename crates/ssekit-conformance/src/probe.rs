@@ -15,6 +15,8 @@ pub enum Probe {
     Resume,
     /// As `Resume`, without the credentials the user gave.
     ResumeAnonymous,
+    /// As main, without the credentials the user gave.
+    Anonymous,
     /// After a stream that ended: asks again with its last id.
     ResumeFinished,
     /// `Last-Event-ID` of a value no server issued.
@@ -74,6 +76,7 @@ impl Probe {
             Self::Main => "main",
             Self::Resume => "resume",
             Self::ResumeAnonymous => "resume-anonymous",
+            Self::Anonymous => "anonymous",
             Self::ResumeFinished => "resume-finished",
             Self::ResumeUnknown => "resume-unknown",
             Self::ResumeLong => "resume-long",
@@ -105,6 +108,7 @@ impl Probe {
             Self::Main => "the request of an EventSource, observed",
             Self::Resume => "comes back with an id seen before the last event",
             Self::ResumeAnonymous => "comes back with that id and no credentials",
+            Self::Anonymous => "no credentials",
             Self::ResumeFinished => "comes back with the last id of a stream that ended",
             Self::ResumeUnknown => "Last-Event-ID that no server issued",
             Self::ResumeLong => "Last-Event-ID of 4 KiB",

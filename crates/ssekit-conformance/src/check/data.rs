@@ -2,6 +2,7 @@
 
 use ssekit_record::{EndKind, Level, Transcript};
 
+use super::heartbeat::is_indented;
 use super::json::{self, Text};
 use super::pending::Pending;
 use super::sighting::{Sightings, no_event, quoted, seconds};
@@ -261,7 +262,9 @@ fn stray_lines(case: &Case<'_>) -> Judgement {
             let at = reading
                 .lines
                 .binary_search_by_key(&diagnostic.offset, |line| line.offset);
-            let Some(line) = at.ok().and_then(|at| reading.lines.get(at)) else {
+            // A comment with white space before its colon is heartbeat.colon-form's.
+            let line = at.ok().and_then(|at| reading.lines.get(at));
+            let Some(line) = line.filter(|line| !is_indented(line)) else {
                 continue;
             };
             let stray = Stray::of(line);

@@ -63,18 +63,22 @@ impl SplitCrLf {
     pub(super) fn is_habit(&self) -> bool {
         let count = self.places.len();
         let tiny = self.bytes < (self.boundaries + 1) * 2;
-        count >= 2 && count * 4 >= self.boundaries && count * 4 >= self.pairs && !tiny
+        count >= 2 && count * 4 >= self.boundaries && !tiny
     }
 }
 
+/// A write this long may be a full buffer, which ends anywhere.
+const BUFFER: u64 = 1024;
+
 fn boundaries(transcript: &Transcript) -> Vec<u64> {
     if !transcript.chunks.is_empty() {
-        let chunks = transcript.chunks.iter().filter(|chunk| chunk.size > 0);
-        return chunks.skip(1).map(|chunk| chunk.body_offset).collect();
+        let chunks: Vec<_> = transcript.chunks.iter().filter(|c| c.size > 0).collect();
+        let pairs = chunks.windows(2).filter(|pair| pair[0].size < BUFFER);
+        return pairs.map(|pair| pair[1].body_offset).collect();
     }
     let slices = transcript.body.slices.windows(2);
     slices
-        .filter(|pair| pair[1].at_us >= pair[0].at_us + 1000)
+        .filter(|pair| pair[0].len < BUFFER && pair[1].at_us >= pair[0].at_us + 1000)
         .map(|pair| pair[1].offset)
         .collect()
 }
@@ -85,12 +89,16 @@ mod tests {
 
     #[test]
     fn reversed_pairs_are_only_what_nothing_else_explains() {
-        let found = |bytes: &[u8]| reversed_pairs(bytes, false);
-        assert_eq!(found(b"a\n\rb\r\nc\r\n\r\nd\n\r\ne\n\n"), [1..3]);
-        assert_eq!(found(b"a\n\r\n\rb"), [1..5]);
-        assert_eq!(found(b"a\n\r\n\r\rb"), [1..5]);
+        let all = |bytes: &[u8], whole| -> Vec<(u64, u64)> {
+            let pairs = reversed_pairs(bytes, whole).into_iter();
+            pairs.map(|pair| (pair.start, pair.end)).collect()
+        };
+        let found = |bytes: &[u8]| all(bytes, false);
+        assert_eq!(found(b"a\n\rb\r\nc\r\n\r\nd\n\r\ne\n\n"), [(1, 3)]);
+        assert_eq!(found(b"a\n\r\n\rb"), [(1, 5)]);
+        assert_eq!(found(b"a\n\r\n\r\rb"), [(1, 5)]);
         assert_eq!(found(b"a\n\r"), []);
-        assert_eq!(reversed_pairs(b"a\n\r", true), [1..3]);
-        assert_eq!(reversed_pairs(b"a\r\n", true), []);
+        assert_eq!(all(b"a\n\r", true), [(1, 3)]);
+        assert_eq!(all(b"a\r\n", true), []);
     }
 }

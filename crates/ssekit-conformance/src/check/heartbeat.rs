@@ -182,6 +182,10 @@ fn colon_form(case: &Case<'_>) -> Judgement {
                 seen.add(transcript, event.start, event.end - event.start, note);
             }
         }
+        for line in reading.lines.iter().filter(|line| is_indented(line)) {
+            let note = "white space in front of the colon: an ignored field, no comment";
+            seen.add(transcript, line.offset, line.len, note);
+        }
     }
     if !seen.is_empty() {
         let actual = format!("{} ({})", seen.first_note(), seen.tally());
@@ -192,6 +196,11 @@ fn colon_form(case: &Case<'_>) -> Judgement {
         Some(missing) if !comments => missing,
         _ => Judgement::pass("no data looks like a comment"),
     }
+}
+
+/// Whether a line would be a comment but for white space in front of the colon.
+pub(super) fn is_indented(line: &LineSeen) -> bool {
+    matches!(&line.shape, LineShape::Field { name, colon: true, .. } if name.trim().is_empty())
 }
 
 /// Comments with a field before and after them in the same block.
@@ -349,6 +358,9 @@ mod tests {
             assert_eq!(verdict(id, Sample::stream(fine)), Pass, "{fine:?}");
         }
         assert_eq!(verdict(id, Sample::stream("")), Unverified);
+        let indented = Sample::stream("data: a\n\n : ping\n\n");
+        assert_eq!(place(id, indented.clone()), (Warn, Some(9)));
+        assert_eq!(verdict("data.stray-lines", indented), Pass);
     }
 
     #[test]

@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn nul_warns_where_it_is_and_only_once() {
-        let nul = Sample::stream("id: 4\02\ndata: a\n\nid: 5\ndata: b\n\n");
+        let nul = Sample::stream("id: 4\x002\ndata: a\n\nid: 5\ndata: b\n\n");
         assert_eq!(place("id.no-nul", nul.clone()), (Warn, Some(5)));
         assert_eq!(verdict("id.header-safe", nul), Pass);
     }

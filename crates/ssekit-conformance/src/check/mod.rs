@@ -9,6 +9,7 @@ mod data_tests;
 mod encoding;
 mod ending;
 mod event;
+mod finish;
 mod flush;
 mod framing;
 mod heartbeat;
@@ -21,8 +22,12 @@ mod media_type;
 mod negotiation;
 mod pending;
 mod pulse;
+mod reflection;
+mod replay;
 mod response;
 mod resume;
+#[cfg(test)]
+mod resume_tests;
 mod retry;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, dead_code)]

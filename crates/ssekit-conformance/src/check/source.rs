@@ -247,3 +247,8 @@ pub(super) const FETCH_UNSAFE_BYTE: Source = (
     "Fetch, CORS-unsafe request-header byte",
     "https://fetch.spec.whatwg.org/#cors-unsafe-request-header-byte",
 );
+/// HTML, an open issue: what a server does with an id it no longer has is left to it.
+pub(super) const HTML_UNKNOWN_ID: Source = (
+    "whatwg/html 8297",
+    "https://github.com/whatwg/html/issues/8297",
+);
