@@ -17,8 +17,8 @@ const SILENT: &str = "/events?silent";
 const DENSE: &str = "/events?interval=20&size=400";
 /// Events well apart from each other.
 const SPARSE: &str = "/events?interval=250";
-/// More than socket buffers hold, within a second.
-const FLOOD: &str = "/events?interval=2&size=8192";
+/// More than the kernel holds for a connection, within a quarter of a minute.
+const FLOOD: &str = "/events?interval=40&size=65536";
 
 pub(crate) const TABLE: &[DefectEntry] = &[
     D::new("response.status-200", Head(H::Status(202)), "answers 202"),

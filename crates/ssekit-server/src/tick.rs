@@ -53,7 +53,7 @@ fn fill(data: &mut String, size: usize) {
         return;
     }
     data.push_str(r#","fill":""#);
-    data.extend(std::iter::repeat_n('.', missing - AROUND.len()));
+    data.push_str(&".".repeat(missing - AROUND.len()));
     data.push('"');
 }
 
