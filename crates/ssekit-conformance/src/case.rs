@@ -80,12 +80,13 @@ impl<'a> Case<'a> {
         self.observation.transcripts.iter()
     }
 
-    /// Every probe that came back as an event stream, main first.
+    /// Every probe that came back as an event stream, main first. Without the one that was not read
+    /// for a while: its times are ours.
     pub fn streams(&self) -> impl Iterator<Item = (&'a Transcript, &Reading)> {
         self.observation
             .transcripts
             .iter()
-            .filter(|t| t.is_event_stream())
+            .filter(|t| t.is_event_stream() && t.probe != Probe::Stalled.name())
             .filter_map(|t| Some((t, self.readings.get(t.probe.as_str())?)))
     }
 
