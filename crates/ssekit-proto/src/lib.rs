@@ -56,6 +56,7 @@ mod encoder;
 mod event;
 mod limits;
 mod line;
+mod line_end;
 mod observer;
 mod parser;
 mod sink;

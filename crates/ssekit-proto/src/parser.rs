@@ -3,7 +3,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem;
 
-use memchr::memchr2;
+use crate::line_end::line_end;
 
 use crate::block::{Block, Borrowed, TextLine};
 use crate::observer::{Observer, report};
@@ -202,7 +202,7 @@ impl Parser {
         sink: &mut S,
     ) -> Result<Option<usize>, LimitError> {
         let rest = &bytes[pos..];
-        let len = memchr2(LF, CR, rest);
+        let len = line_end(rest);
         let more = &rest[..len.unwrap_or(rest.len())];
         self.check_line(self.line.len() + more.len())?;
         self.line.extend_from_slice(more);
@@ -298,11 +298,12 @@ impl Parser {
         borrowed: &mut Borrowed<'a>,
         sink: &mut S,
     ) -> usize {
+        let (base, least) = (self.offset, self.limits.least());
         loop {
             let block = WholeBlock::read(bytes, pos);
             let (end, complete) = (block.end, block.complete);
             // A block that is smaller than every limit passes none of them.
-            if end == pos || end - pos > self.limits.least() {
+            if end == pos || end - pos > least {
                 return pos;
             }
             let Some((text, begin)) = text.line(pos, end) else {
@@ -311,7 +312,7 @@ impl Parser {
             let place = Place {
                 begin: pos,
                 text_begin: pos - begin,
-                offset: self.offset + pos as u64,
+                offset: base + pos as u64,
             };
             self.block.take(&block, text, place, borrowed, sink);
             pos = end;
@@ -346,7 +347,7 @@ impl Parser {
 fn line_len(bytes: &[u8]) -> Option<usize> {
     match bytes.first()? {
         &LF | &CR => Some(0),
-        _ => memchr2(LF, CR, bytes),
+        _ => line_end(bytes),
     }
 }
 

@@ -1,5 +1,5 @@
 //! The fast path: blocks that lie whole in a slice and need no state.
-use memchr::memchr2;
+use crate::line_end::line_end;
 
 /// What a block holds that has at most one `data`, `event` and `id` line each and nothing else, as
 /// far as it was read.
@@ -82,7 +82,7 @@ impl WholeBlock {
     #[inline(always)]
     fn value(span: &mut Span, end: &mut usize, rest: &[u8], name: usize) -> bool {
         let value = &rest[name..];
-        let Some(len) = memchr2(b'\n', b'\r', value) else {
+        let Some(len) = line_end(value) else {
             return false;
         };
         if value[len] == b'\r' || span.is_some() || (name == 3 && value[..len].contains(&0)) {

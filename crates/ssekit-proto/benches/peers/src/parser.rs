@@ -21,7 +21,7 @@ pub struct Found {
 impl Found {
     fn add(&mut self, data: &str) {
         self.events += 1;
-        self.data_bytes += black_box(data).len();
+        self.data_bytes += data.len();
     }
 }
 
@@ -73,8 +73,7 @@ fn ssekit_borrowed(slices: &[Bytes], _: usize) -> Found {
     struct Count(Found);
     impl Sink for Count {
         fn event(&mut self, event: EventRef<'_>) {
-            black_box(event);
-            self.0.add(event.data);
+            self.0.add(black_box(&event).data);
         }
     }
     let mut count = Count(Found::default());
@@ -89,8 +88,7 @@ fn ssekit_owned(slices: &[Bytes], _: usize) -> Found {
     struct Own(Found);
     impl Sink for Own {
         fn event(&mut self, event: EventRef<'_>) {
-            let event = black_box(Event::from(event));
-            self.0.add(&event.data);
+            self.0.add(&black_box(&Event::from(event)).data);
         }
     }
     let mut own = Own(Found::default());
@@ -108,8 +106,8 @@ fn sse_core(slices: &[Bytes], _: usize) -> Found {
     for slice in slices {
         let mut slice: &[u8] = slice;
         while let Some(event) = decoder.next(&mut slice) {
-            if let sse_core::SseEvent::Message(event) = black_box(event.expect("within limits")) {
-                found.add(&event.data);
+            if let sse_core::SseEvent::Message(event) = event.expect("within limits") {
+                found.add(&black_box(&event).data);
             }
         }
     }
@@ -121,8 +119,8 @@ fn sse_parse(slices: &[Bytes], _: usize) -> Found {
     let mut found = Found::default();
     for slice in slices {
         parser.feed(slice);
-        while let Some(event) = black_box(parser.next_event()) {
-            found.add(&event.data);
+        while let Some(event) = parser.next_event() {
+            found.add(&black_box(&event).data);
         }
     }
     found
@@ -141,8 +139,9 @@ fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
 fn sse_stream(slices: &[Bytes], _: usize) -> Found {
     let mut stream = pin!(sse_stream::SseByteStream::new(ready(slices)));
     let mut found = Found::default();
-    while let Some(event) = black_box(next(&mut stream)) {
-        found.add(&event.expect("valid").data.unwrap_or_default());
+    while let Some(event) = next(&mut stream) {
+        let event = event.expect("valid");
+        found.add(black_box(&event).data.as_deref().unwrap_or_default());
     }
     found
 }
@@ -150,8 +149,8 @@ fn sse_stream(slices: &[Bytes], _: usize) -> Found {
 fn sseer(slices: &[Bytes], _: usize) -> Found {
     let mut stream = pin!(sseer::event_stream::EventStream::new(ready(slices)));
     let mut found = Found::default();
-    while let Some(event) = black_box(next(&mut stream)) {
-        found.add(&event.expect("valid").data);
+    while let Some(event) = next(&mut stream) {
+        found.add(&black_box(&event.expect("valid")).data);
     }
     found
 }
@@ -159,8 +158,8 @@ fn sseer(slices: &[Bytes], _: usize) -> Found {
 fn eventsource_stream(slices: &[Bytes], _: usize) -> Found {
     let mut stream = pin!(ready(slices).eventsource());
     let mut found = Found::default();
-    while let Some(event) = black_box(next(&mut stream)) {
-        found.add(&event.expect("valid").data);
+    while let Some(event) = next(&mut stream) {
+        found.add(&black_box(&event.expect("valid")).data);
     }
     found
 }
@@ -188,8 +187,8 @@ fn eventsource_client(slices: &[Bytes], events: usize) -> Found {
     let mut stream = client.stream();
     let mut found = Found::default();
     while found.events < events {
-        if let SSE::Event(event) = black_box(next(&mut stream).expect("goes on").expect("valid")) {
-            found.add(&event.data);
+        if let SSE::Event(event) = next(&mut stream).expect("goes on").expect("valid") {
+            found.add(&black_box(&event).data);
         }
     }
     found
