@@ -259,7 +259,8 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         "encoding.bom-on-reconnect",
         Text(T::BomResumed),
         "begins the writes of a resumed stream with a BOM",
-    ),
+    )
+    .also(&["resume.replay"]),
     D::new(
         "line.consistent",
         Text(T::CrlfIn(2)),
@@ -360,7 +361,8 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         "id.header-safe/control",
         Text(T::IdLines("id: {id}\u{1}\n")),
         "sends ids with a control character",
-    ),
+    )
+    .also(&["id.length"]),
     D::new(
         "id.ascii",
         Text(T::IdLines("id: {id}-\u{e9}\u{4e16}\n")),
@@ -508,7 +510,8 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         "resume.no-reflection/decoded",
         Resume(S::ReflectsDecoded),
         "copies an unknown Last-Event-ID into the stream, percent-decoded",
-    ),
+    )
+    .also(&["line.consistent", "data.space-style"]),
     D::new(
         "resume.204-stops",
         Resume(S::FinishedAgain),
