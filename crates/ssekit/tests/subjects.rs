@@ -7,6 +7,7 @@ use serde_json::Value;
 use ssekit_scenario::{Expectation, Subject};
 use std::{
     collections::BTreeSet,
+    ffi::OsString,
     fmt::Write as _,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
@@ -67,10 +68,14 @@ fn absence(subject: &Subject) -> Option<String> {
 fn judge(folder: &Path) -> Result<(), Failed> {
     let subject = Subject::load(folder).map_err(|error| error.to_string())?;
     let expect = subject.expect.ok_or("its manifest has no [expect]")?;
-    let output = Command::new(env!("CARGO_BIN_EXE_ssekit"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ssekit"));
+    command
         .args(["check", "--format", "json", "--subject"])
-        .arg(folder)
-        .output()?;
+        .arg(folder);
+    for name in told_by_cargo() {
+        command.env_remove(name);
+    }
+    let output = command.output()?;
     let record: Value = serde_json::from_slice(&output.stdout).map_err(|error| {
         format!(
             "{error}: no record; {}",
@@ -88,6 +93,23 @@ fn judge(folder: &Path) -> Result<(), Failed> {
     } else {
         Err(differences.into())
     }
+}
+
+/// What `cargo test` says about this package: a subject that is started with cargo would otherwise be
+/// built again, because build scripts look at these.
+fn told_by_cargo() -> impl Iterator<Item = OsString> {
+    let prefixes = [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_BIN_",
+        "CARGO_CRATE_",
+    ];
+    std::env::vars_os()
+        .map(|(name, _)| name)
+        .filter(move |name| {
+            let name = name.to_string_lossy();
+            prefixes.iter().any(|prefix| name.starts_with(prefix))
+        })
 }
 
 fn expected_code(expect: &Expectation) -> i32 {
