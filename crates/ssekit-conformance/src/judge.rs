@@ -1,8 +1,8 @@
 //! From an observation to a record.
 
 use ssekit_record::{
-    CheckOutcome, CheckRecord, CheckSummary, FaultKind, Finding, Level, Observation, ProbeSummary,
-    SCHEMA, Source, Transcript, Verdict,
+    CheckOutcome, CheckRecord, CheckSummary, EndKind, FaultKind, Finding, Level, Observation,
+    ProbeSummary, SCHEMA, Source, Transcript, Verdict,
 };
 
 use crate::{Applies, Case, ConformanceError, Judgement, Probe, Rule, Selection};
@@ -179,15 +179,7 @@ fn summary(case: &Case<'_>, answer: &Answer, checks: &[Finding], gate: Level) ->
     let silent = case
         .reading()
         .is_some_and(|reading| reading.events.is_empty());
-    let seconds = case.observed_us() as f64 / 1e6;
-    let quiet = if silent {
-        format!(
-            " No event arrived in {seconds:.1} s, so rules about events could not be judged; a \
-             longer --observe may see some."
-        )
-    } else {
-        String::new()
-    };
+    let quiet = if silent { quiet(case) } else { String::new() };
     match red.as_slice() {
         [] => format!("The stream keeps every rule that could be judged.{quiet}"),
         [one] => format!("The stream breaks {one}.{quiet}"),
@@ -196,6 +188,23 @@ fn summary(case: &Case<'_>, answer: &Answer, checks: &[Finding], gate: Level) ->
             rest.len() + 1
         ),
     }
+}
+
+/// What to say of a stream that dispatched nothing.
+fn quiet(case: &Case<'_>) -> String {
+    let limit = case.main().filter(|main| main.end.kind == EndKind::Limit);
+    if let Some(main) = limit {
+        let mib = main.body.len() as f64 / f64::from(1 << 20);
+        return format!(" No event came in the first {mib:.1} MiB, where ssekit stopped reading.");
+    }
+    if case.ended_by_server() {
+        return " The server ended the stream without an event.".into();
+    }
+    let seconds = case.observed_us() as f64 / 1e6;
+    format!(
+        " No event arrived in {seconds:.1} s, so rules about events could not be judged; a longer \
+         --observe may see some."
+    )
 }
 
 fn probe_summary(transcript: &Transcript, case: &Case<'_>) -> ProbeSummary {

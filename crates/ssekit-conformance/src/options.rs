@@ -10,6 +10,9 @@ use url::Url;
 
 use crate::Selection;
 
+/// Bytes of content stored of the main exchange, at most.
+const MAIN_BODY: usize = 10 * 1024 * 1024;
+
 /// Options of a run against a live target.
 #[derive(Debug, Clone)]
 pub struct CheckOptions {
@@ -63,7 +66,10 @@ impl CheckOptions {
             long: false,
             selection: Selection::default(),
             gate: Level::Must,
-            limits: Limits::default(),
+            limits: Limits {
+                body: MAIN_BODY,
+                ..Limits::default()
+            },
             stop: Arc::default(),
         }
     }

@@ -5,6 +5,13 @@ use ssekit_record::Transcript;
 
 pub use ssekit_proto::DiagnosticKind;
 
+/// Lines read of one transcript, at most: a flood shows nothing new after so many.
+const MOST_LINES: usize = 50_000;
+/// Bytes of a field's value that are kept; a longer one is cut.
+const LONGEST_VALUE: usize = 1024;
+/// Bytes read between two looks at how many lines there are.
+const STRIDE: usize = 16 * 1024;
+
 /// Everything the standard's interpretation finds in one transcript.
 #[derive(Debug, Clone, Default)]
 pub struct Reading {
@@ -26,6 +33,8 @@ pub struct Reading {
     pub tail: u64,
     /// Set when a limit of the parser stopped the reading.
     pub limit: Option<LimitError>,
+    /// Whether the transcript holds more lines than are read; what follows was not looked at.
+    pub partial: bool,
 }
 
 /// A dispatched event.
@@ -98,9 +107,9 @@ pub enum LineShape {
     Comment,
     /// A field; bytes that are not UTF-8 are shown as U+FFFD.
     Field {
-        /// Field name.
+        /// Field name; at most its first 1,024 bytes.
         name: String,
-        /// Value, one leading space removed.
+        /// Value, one leading space removed; at most its first 1,024 bytes.
         value: String,
         /// Whether there was a colon.
         colon: bool,
@@ -112,7 +121,7 @@ pub enum LineShape {
 /// A comment line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommentSeen {
-    /// What follows the colon.
+    /// What follows the colon; at most its first 1,024 bytes.
     pub text: String,
     /// Offset of the colon.
     pub offset: u64,
@@ -138,10 +147,26 @@ impl Reading {
             transcript,
         };
         let mut parser = Parser::new();
-        let fed = parser.feed(&stream.bytes, &mut sink);
+        for part in stream.bytes.chunks(STRIDE) {
+            if let Err(error) = parser.feed(part, &mut sink) {
+                sink.reading.limit = Some(error);
+                break;
+            }
+            sink.reading.partial = sink.reading.lines.len() > MOST_LINES;
+            if sink.reading.partial {
+                break;
+            }
+        }
+        let mut reading = sink.reading;
+        if reading.partial || reading.limit.is_some() {
+            // What comes after was not read, so nothing can be said of the end.
+            reading.tail = stream.len();
+            reading.last_event_id = parser.last_event_id().to_owned();
+            return reading;
+        }
+        let mut sink = Collector { reading, ..sink };
         let end = parser.finish(&mut sink);
         let mut reading = sink.reading;
-        reading.limit = fed.err();
         reading.last_event_id = end.last_event_id;
         reading.discarded = end.discarded;
         reading
@@ -217,7 +242,7 @@ impl Sink for Collector<'_> {
     fn comment(&mut self, text: &str, offset: u64) {
         let at_us = self.arrival(offset);
         self.reading.comments.push(CommentSeen {
-            text: text.to_owned(),
+            text: text.chars().take(LONGEST_VALUE).collect(),
             offset,
             at_us,
         });
@@ -244,8 +269,9 @@ impl Sink for Collector<'_> {
                 colon,
                 space,
             } => LineShape::Field {
-                name: String::from_utf8_lossy(name).into_owned(),
-                value: String::from_utf8_lossy(value).into_owned(),
+                name: String::from_utf8_lossy(&name[..name.len().min(LONGEST_VALUE)]).into_owned(),
+                value: String::from_utf8_lossy(&value[..value.len().min(LONGEST_VALUE)])
+                    .into_owned(),
                 colon,
                 space,
             },

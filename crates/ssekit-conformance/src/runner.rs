@@ -14,6 +14,8 @@ use crate::{CheckOptions, ConformanceError, Probe, Reading, Rule, judge};
 
 /// Connections open at once, at most.
 const AT_ONCE: usize = 4;
+/// Bytes of content stored of each exchange after main, at most.
+const FOLLOW_UP_BODY: usize = 512 * 1024;
 /// Longest wait for a head in the probes after main, unless main itself was slower.
 const HEAD_WAIT: Duration = Duration::from_millis(2500);
 /// Time given to asking again, alone, what got no answer beside others.
@@ -153,7 +155,10 @@ async fn follow_up(
     observation: &mut Observation,
     sink: &mut (dyn FnMut(Progress<'_>) + Send),
 ) -> Result<(), ConformanceError> {
-    let main = observation.transcripts[0].clone();
+    // Lent to the probes that build on it, and put back: it may be large.
+    let Some(main) = observation.transcripts.pop() else {
+        return Ok(());
+    };
     let reading = Reading::of(&main);
     let learnt = Learnt {
         transcript: &main,
@@ -175,9 +180,11 @@ async fn follow_up(
     let patience = HEAD_WAIT
         .max(Duration::from_micros(head_us) * 2)
         .min(options.timeout);
-    let exchange = exchange(options, patience);
+    let mut exchange = exchange(options, patience);
+    exchange.limits.body = exchange.limits.body.min(FOLLOW_UP_BODY);
     let mut seen = several(waiting, options, &exchange, sink).await?;
     ask_again(&mut seen, options, &exchange, sink).await?;
+    observation.transcripts.push(main);
     observation
         .transcripts
         .extend(seen.into_iter().map(|(_, _, transcript)| transcript));

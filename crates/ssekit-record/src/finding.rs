@@ -154,8 +154,9 @@ impl Excerpt {
         let at = usize::try_from(at).map_or(bytes.len(), |at| at.min(bytes.len()));
         let end = usize::try_from(len).map_or(bytes.len(), |len| at.saturating_add(len));
         let end = end.clamp(at, bytes.len()).min(at.saturating_add(64));
-        let from = char_start(bytes, at.saturating_sub(around));
-        let to = char_end(bytes, end.saturating_add(around).min(bytes.len()));
+        // What is no UTF-8 has no characters to keep whole.
+        let from = char_start(bytes, at.saturating_sub(around)).min(at);
+        let to = char_end(bytes, end.saturating_add(around).min(bytes.len())).max(end);
         let before = escape(&bytes[from..at]);
         let marked = escape(&bytes[at..end]);
         let after = escape(&bytes[end..to]);
@@ -312,6 +313,21 @@ mod tests {
             for len in [0, 1, u64::MAX] {
                 let _ = Excerpt::of("a€b".as_bytes(), at, len, 2);
                 let _ = Excerpt::of(b"", at, len, 2);
+            }
+        }
+    }
+
+    #[test]
+    fn excerpt_survives_what_is_no_utf8() {
+        let bytes = [
+            0x80, 0xBF, 0xE2, 0x82, 0x80, 0xFF, 0xF0, 0x9F, 0x98, 0x80, 0x80, 0x80,
+        ];
+        for at in 0..14 {
+            for len in 0..14 {
+                for around in 0..5 {
+                    let excerpt = Excerpt::of(&bytes, at, len, around);
+                    assert!(excerpt.caret <= excerpt.text.chars().count());
+                }
             }
         }
     }

@@ -148,8 +148,16 @@ pub enum EndKind {
 }
 
 impl Transcript {
-    /// The bytes to read as an event stream: the content with every coding undone.
+    /// The bytes to read as an event stream: the content with every coding undone. Empty where the
+    /// coding is not one that ssekit can undo.
     pub fn stream(&self) -> &Capture {
+        static UNREADABLE: Capture = Capture {
+            bytes: Vec::new(),
+            slices: Vec::new(),
+        };
+        if self.fault(FaultKind::ContentCodingUnknown).is_some() {
+            return &UNREADABLE;
+        }
         self.content.as_ref().unwrap_or(&self.body)
     }
 

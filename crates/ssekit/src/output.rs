@@ -1,5 +1,6 @@
 //! Standard output and standard error.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, IsTerminal as _, Write as _};
 
 use ssekit_report::terminal::Layout;
@@ -17,6 +18,21 @@ pub fn print(text: &str) -> io::Result<()> {
 /// Writes a line to standard error. When even that fails, there is nobody to tell.
 pub fn say(line: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// Whether this runs as a step of GitHub Actions, which reads commands out of what a step prints.
+pub fn is_github() -> bool {
+    std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+}
+
+/// As [`print`], with the step's reading of commands switched off around it: text of the target
+/// must not become one.
+pub fn print_inert(text: &str) -> io::Result<()> {
+    // The target has answered before this, so it cannot know the hasher's keys.
+    let token = RandomState::new().hash_one(std::process::id());
+    print(&format!(
+        "::stop-commands::{token:016x}\n{text}::{token:016x}::\n"
+    ))
 }
 
 /// Whether a person looks at standard output.

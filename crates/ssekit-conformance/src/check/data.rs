@@ -5,7 +5,7 @@ use ssekit_record::{EndKind, Level, Transcript};
 use super::heartbeat::is_indented;
 use super::json::{self, Text};
 use super::pending::Pending;
-use super::sighting::{Sightings, no_event, quoted, seconds};
+use super::sighting::{Sightings, no_event, own_streams, quoted, seconds};
 use super::source::{HTML_INTERPRETING, HTML_PARSING};
 use super::stray::Stray;
 use crate::reading::DiagnosticKind;
@@ -145,7 +145,7 @@ fn final_terminated(case: &Case<'_>) -> Judgement {
 fn ended_streams<'c>(
     case: &'c Case<'_>,
 ) -> impl Iterator<Item = (&'c Transcript, &'c Reading)> + 'c {
-    case.streams()
+    own_streams(case)
         .filter(|(t, r)| t.end.kind == EndKind::Clean && t.faults.is_empty() && r.limit.is_none())
         .filter(|(t, _)| !t.stream().is_empty())
 }
@@ -167,7 +167,7 @@ fn dispatches_nothing(block: &[LineSeen]) -> bool {
 fn block_without_data(case: &Case<'_>) -> Judgement {
     let mut seen = Sightings::default();
     let mut blocks = 0_usize;
-    for (transcript, reading) in case.streams() {
+    for (transcript, reading) in own_streams(case) {
         for block in reading.blocks() {
             blocks += 1;
             if dispatches_nothing(block)
@@ -202,7 +202,7 @@ fn json_valid(case: &Case<'_>) -> Judgement {
     let (mut whole, mut all) = (0_usize, 0_usize);
     let mut seen = Sightings::default();
     let mut broken = 0_usize;
-    for (transcript, reading) in case.streams() {
+    for (transcript, reading) in own_streams(case) {
         for event in &reading.events {
             all += 1;
             match json::text_of(&event.data) {
@@ -250,7 +250,7 @@ fn holds_ignored_line(reading: &Reading, event: &EventSeen) -> bool {
 fn stray_lines(case: &Case<'_>) -> Judgement {
     let mut seen = Sightings::default();
     let mut worst = Stray::UnknownName;
-    for (transcript, reading) in case.streams() {
+    for (transcript, reading) in own_streams(case) {
         for diagnostic in &reading.diagnostics {
             let kind = diagnostic.kind;
             if !matches!(
@@ -273,7 +273,7 @@ fn stray_lines(case: &Case<'_>) -> Judgement {
         }
     }
     if seen.is_empty() {
-        let silent = case.streams().all(|(_, r)| r.lines.is_empty());
+        let silent = own_streams(case).all(|(_, r)| r.lines.is_empty());
         return match no_event(case) {
             Some(missing) if silent => missing,
             _ => Judgement::pass("every line is a comment or one of the four fields"),
@@ -288,7 +288,7 @@ fn space_style(case: &Case<'_>) -> Judgement {
         return missing;
     }
     let (mut with, mut without) = (Sightings::default(), Sightings::default());
-    for (transcript, reading) in case.streams() {
+    for (transcript, reading) in own_streams(case) {
         for line in &reading.lines {
             let LineShape::Field {
                 name, value, space, ..

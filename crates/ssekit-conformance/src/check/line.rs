@@ -5,7 +5,7 @@ use std::ops::Range;
 use ssekit_record::{Level, Transcript};
 
 use super::ending::{self, SplitCrLf};
-use super::sighting::{Sightings, last_cr_stands_alone, no_event};
+use super::sighting::{Sightings, last_cr_stands_alone, no_event, own_streams};
 use super::source::{HTML_AUTHORING, HTML_INTERPRETING, HTML_PARSING};
 use crate::{Applies, Case, Judgement, LineEnd, LineSeen, LineShape, Needs, Reading, Rule};
 
@@ -124,7 +124,7 @@ fn reversed_pairs(transcript: &Transcript) -> Vec<Range<u64>> {
 }
 
 fn no_line(case: &Case<'_>) -> Option<Judgement> {
-    let none = case.streams().all(|(t, r)| decided(t, r).next().is_none());
+    let none = own_streams(case).all(|(t, r)| decided(t, r).next().is_none());
     none.then(|| Judgement::unverified("no complete line arrived; try --observe 30s"))
 }
 
@@ -133,11 +133,12 @@ fn consistent(case: &Case<'_>) -> Judgement {
         return missing;
     }
     let mut seen = Sightings::default();
-    for (transcript, reading) in case.streams() {
+    for (transcript, reading) in own_streams(case) {
         let reversed = reversed_pairs(transcript);
         let mut lines = decided(transcript, reading).filter(|line| {
             let at = line.offset + line.len;
-            !reversed.iter().any(|pairs| pairs.contains(&at))
+            let after = reversed.partition_point(|pairs| pairs.start <= at);
+            after == 0 || !reversed[after - 1].contains(&at)
         });
         let Some(first) = lines.next() else { continue };
         for odd in lines.filter(|line| line.ending != first.ending) {
@@ -181,7 +182,7 @@ fn cr_only(case: &Case<'_>) -> Judgement {
         return missing;
     }
     let mut seen = Sightings::default();
-    for (transcript, reading) in case.streams() {
+    for (transcript, reading) in own_streams(case) {
         let mut lines = decided(transcript, reading);
         let first = lines.clone().next();
         if let Some(first) = first
@@ -202,7 +203,7 @@ fn no_lfcr(case: &Case<'_>) -> Judgement {
         return missing;
     }
     let mut seen = Sightings::default();
-    for (transcript, _) in case.streams() {
+    for (transcript, _) in own_streams(case) {
         for pairs in reversed_pairs(transcript) {
             let len = pairs.end - pairs.start;
             seen.add(transcript, pairs.start, len, "LF CR: two line ends");
@@ -218,7 +219,7 @@ fn no_lfcr(case: &Case<'_>) -> Judgement {
 fn crlf_split(case: &Case<'_>) -> Judgement {
     let mut seen = Sightings::default();
     let mut pairs = 0;
-    for (transcript, _) in case.streams() {
+    for (transcript, _) in own_streams(case) {
         let split = SplitCrLf::of(transcript);
         pairs += split.pairs;
         if split.is_habit() {
@@ -239,7 +240,7 @@ fn crlf_split(case: &Case<'_>) -> Judgement {
 
 fn blank_runs(case: &Case<'_>) -> Judgement {
     let mut seen = Sightings::default();
-    for (transcript, reading) in case.streams() {
+    for (transcript, reading) in own_streams(case) {
         if !reversed_pairs(transcript).is_empty() {
             continue;
         }

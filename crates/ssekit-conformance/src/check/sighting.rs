@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use ssekit_record::{EndKind, Transcript, escape};
 
-use crate::{Case, Judgement, LineSeen, LineShape, Reading};
+use crate::{Case, Judgement, LineSeen, LineShape, Probe, Reading};
 
 /// Places kept as evidence; all of them are counted.
 const KEPT: usize = 5;
@@ -94,6 +94,15 @@ pub(super) fn quoted(text: &str) -> String {
 /// Seconds with one decimal, for sentences.
 pub(super) fn seconds(us: u64) -> String {
     format!("{:.1} s", us as f64 / 1e6)
+}
+
+/// The streams but for that of the marker probe: lines which a client brought in there are
+/// resume.no-reflection's.
+pub(super) fn own_streams<'a, 'c>(
+    case: &'c Case<'a>,
+) -> impl Iterator<Item = (&'a Transcript, &'c Reading)> + use<'a, 'c> {
+    case.streams()
+        .filter(|(transcript, _)| transcript.probe != Probe::ResumeMarker.name())
 }
 
 /// Why rules about events cannot be judged, if no stream dispatched any.

@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum as _};
 use ssekit_conformance::launch::launch;
 use ssekit_conformance::{CheckOptions, Checked, Selection, check, judge, plan};
 use ssekit_record::{CheckRecord, ExitCode, Level, LoadError, Observation};
 use ssekit_report::text::{columns, counted, duration as span, harmless};
-use ssekit_report::{markdown, terminal};
+use ssekit_report::{github, terminal};
 use ssekit_scenario::Subject;
 
 use crate::cli::Format;
-use crate::command::report::written;
+use crate::command::report::{RecordFormat, written};
 use crate::failure::Failure;
 use crate::interrupt::interrupted;
 use crate::progress::Display;
@@ -71,7 +71,7 @@ struct AnswerArguments {
     /// Form of the answer on standard output
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
-    /// Write the answer to a file too: json=FILE or md=FILE; repeatable
+    /// Write the answer to a file too: html=FILE, junit=FILE, md=FILE or json=FILE; repeatable
     #[arg(long, value_name = "FORM=FILE", value_parser = report_file)]
     report: Vec<ReportFile>,
     /// Save what was seen, to judge it again with `ssekit check FILE`
@@ -87,17 +87,20 @@ struct AnswerArguments {
 
 #[derive(Debug, Clone)]
 struct ReportFile {
-    markdown: bool,
+    form: RecordFormat,
     path: PathBuf,
 }
 
 fn report_file(text: &str) -> Result<ReportFile, String> {
+    let expected = || "expected html=FILE, junit=FILE, md=FILE or json=FILE".to_owned();
     let split = text.split_once('=').filter(|(_, path)| !path.is_empty());
-    let Some((form @ ("json" | "md"), path)) = split else {
-        return Err("expected json=FILE or md=FILE".into());
-    };
+    let (form, path) = split.ok_or_else(expected)?;
+    let form = RecordFormat::from_str(form, false).map_err(|_| expected())?;
+    if form == RecordFormat::Human {
+        return Err(expected());
+    }
     Ok(ReportFile {
-        markdown: form == "md",
+        form,
         path: path.into(),
     })
 }
@@ -292,16 +295,16 @@ impl AnswerArguments {
             Format::Human => terminal::render(record, output::layout(self.verbose, self.quiet)),
             Format::Json => written(record)?,
         };
+        if self.format == Format::Human && output::is_github() {
+            output::say(github::render(record).trim_end());
+            return Ok(output::print_inert(&text)?);
+        }
         Ok(output::print(&text)?)
     }
 
     fn write_files(&self, record: &CheckRecord, seen: Option<&Observation>) -> Result<(), Failure> {
         for report in &self.report {
-            let text = if report.markdown {
-                markdown::render(record)
-            } else {
-                written(record)?
-            };
+            let text = report.form.render(record, true)?;
             write(&report.path, &text)?;
         }
         if let (Some(path), Some(seen)) = (&self.save, seen) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use ssekit_record::{CheckRecord, ExitCode};
-use ssekit_report::{Column, RecordError, json, markdown, matrix, terminal};
+use ssekit_report::{Column, RecordError, html, json, junit, markdown, matrix, terminal};
 
 use crate::failure::Failure;
 use crate::{input, output};
@@ -21,7 +21,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum View {
-    /// One record, as text, Markdown or JSON
+    /// One record, as text, Markdown, HTML, JUnit XML or JSON
     Render {
         /// Record written by `ssekit check --report json=FILE`; - for standard input
         record: PathBuf,
@@ -47,6 +47,10 @@ pub enum RecordFormat {
     Human,
     /// Markdown for a pull request or a step summary.
     Md,
+    /// A page that needs nothing else.
+    Html,
+    /// JUnit XML for the test view of a CI server.
+    Junit,
     /// The record itself.
     Json,
 }
@@ -57,6 +61,8 @@ impl RecordFormat {
         Ok(match self {
             Self::Human => terminal::render(record, output::layout(verbose, false)),
             Self::Md => markdown::render(record),
+            Self::Html => html::render(record),
+            Self::Junit => junit::render(record),
             Self::Json => written(record)?,
         })
     }
