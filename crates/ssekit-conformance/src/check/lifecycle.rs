@@ -328,7 +328,7 @@ fn parallel(case: &Case<'_>) -> Judgement {
             judgement
         };
     }
-    let (earlier, later) = if begins(second) < begins(first) {
+    let (earlier, later) = if answered_at(second) < answered_at(first) {
         (second, first)
     } else {
         (first, second)
@@ -492,6 +492,10 @@ mod tests {
             judged(stream(5, 1_020, 2_000, Probe::Parallel2)),
             Verdict::Info
         );
+        // Asked a little later, and answered first.
+        let waits = stream(0, 1_020, 2_000, Probe::Parallel1);
+        let served = stream(5, 10, 1_010, Probe::Parallel2);
+        assert_eq!(finding(id, [main(), waits, served]).verdict, Verdict::Info);
         assert_eq!(
             judged(stream(1_100, 10, 1_000, Probe::Parallel2)),
             Verdict::Unverified
