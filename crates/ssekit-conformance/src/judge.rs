@@ -34,6 +34,7 @@ pub fn judge(
         ssekit: env!("CARGO_PKG_VERSION").into(),
         started_unix_ms: main.map_or(0, |t| t.started_unix_ms),
         elapsed_ms: main.map_or(0, |t| t.end.at_us / 1000),
+        subject: observation.subject.clone(),
         product: case.product().map(|product| product.name.clone()),
         http: case.head().map(|head| head.version),
         gate,

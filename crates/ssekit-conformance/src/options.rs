@@ -44,6 +44,8 @@ pub struct CheckOptions {
     pub gate: Level,
     /// Bounds on what is stored of an exchange.
     pub limits: Limits,
+    /// Name and version of a subject that was started for this run.
+    pub subject: Option<String>,
     /// Set from elsewhere, it ends a run early: open exchanges are left, no other is made, and the
     /// record judges what was seen until then.
     pub stop: Arc<AtomicBool>,
@@ -70,6 +72,7 @@ impl CheckOptions {
                 body: MAIN_BODY,
                 ..Limits::default()
             },
+            subject: None,
             stop: Arc::default(),
         }
     }

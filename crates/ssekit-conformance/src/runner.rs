@@ -71,6 +71,7 @@ pub async fn check(
     let probes = plan::probes(options, &rules);
     sink(Progress::Planned(&probes));
     let mut observation = Observation::new(ssekit_record::redact_url(&options.target));
+    observation.subject.clone_from(&options.subject);
     observation.skipped = unasked(options, &rules);
     let main = observe_main(options, sink).await?;
     let rest = probes.into_iter().filter(|probe| *probe != Probe::Main);
@@ -297,14 +298,21 @@ async fn ask_again(
     sink: &mut (dyn FnMut(Progress<'_>) + Send),
 ) -> Result<(), ConformanceError> {
     let began = Instant::now();
-    for (probe, ask, transcript) in seen {
-        // Those ask exactly whether several streams work at once.
-        let beside_others = probe.is_beside_others();
-        let unanswered = matches!(
-            transcript.end.kind,
-            EndKind::TimedOut | EndKind::Unreachable
-        );
-        if beside_others || !unanswered || began.elapsed() > SECOND_TRIES || options.stopped() {
+    let doubtful: Vec<bool> = seen
+        .iter()
+        .map(|(probe, _, transcript)| {
+            // Those ask exactly whether several streams work at once.
+            let beside_others = probe.is_beside_others();
+            let unanswered = matches!(
+                transcript.end.kind,
+                EndKind::TimedOut | EndKind::Unreachable
+            );
+            let mut others = seen.iter().map(|(_, _, other)| other);
+            !beside_others && unanswered && !others.any(|other| overtook(other, transcript))
+        })
+        .collect();
+    for ((probe, ask, transcript), doubtful) in seen.iter_mut().zip(doubtful) {
+        if !doubtful || began.elapsed() > SECOND_TRIES || options.stopped() {
             continue;
         }
         sink(Progress::Started(*probe));
@@ -312,4 +320,15 @@ async fn ask_again(
         sink(Progress::Finished(*probe, transcript));
     }
     Ok(())
+}
+
+/// Whether `other` began after `waiting` and was answered while that still waited: then the server
+/// serves several connections, and the wait is its answer.
+fn overtook(other: &Transcript, waiting: &Transcript) -> bool {
+    let at = |transcript: &Transcript, us: u64| transcript.started_unix_ms + us / 1000;
+    let Some(head) = &other.head else {
+        return false;
+    };
+    other.started_unix_ms > waiting.started_unix_ms
+        && at(other, head.at_us) < at(waiting, waiting.end.at_us)
 }

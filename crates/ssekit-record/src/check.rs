@@ -23,6 +23,9 @@ pub struct CheckRecord {
     pub started_unix_ms: u64,
     /// Whole run, in milliseconds.
     pub elapsed_ms: u64,
+    /// The subject that was started for this run, with its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// What the head gives away of the product, such as `nginx/1.22.1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product: Option<String>,

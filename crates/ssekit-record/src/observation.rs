@@ -17,6 +17,9 @@ pub struct Observation {
     pub outcome: String,
     /// Version of ssekit that observed.
     pub ssekit: String,
+    /// The subject that was started for this run, with its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// One per exchange, in the order they began.
     pub transcripts: Vec<Transcript>,
     /// Exchanges that were not made, and why.
@@ -64,6 +67,7 @@ impl Observation {
             target: target.into(),
             outcome: "complete".into(),
             ssekit: env!("CARGO_PKG_VERSION").into(),
+            subject: None,
             transcripts: Vec::new(),
             skipped: Vec::new(),
         }

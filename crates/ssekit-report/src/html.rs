@@ -88,6 +88,7 @@ impl Page {
 
 fn facts(record: &CheckRecord) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
+    facts.extend(record.subject.as_deref().map(|s| ("Subject", bounded(s))));
     facts.extend(record.product.as_deref().map(|p| ("Product", bounded(p))));
     facts.extend(record.http.map(|http| ("Protocol", http.to_string())));
     facts.extend(began(record.started_unix_ms).map(|began| ("Begun", began)));

@@ -38,6 +38,7 @@ pub fn render(record: &CheckRecord) -> String {
 fn facts(record: &CheckRecord) -> String {
     let mut facts = vec![code(&record.target)];
     facts.extend(record.http.map(|version| version.to_string()));
+    facts.extend(record.subject.as_deref().map(escaped));
     facts.extend(record.product.as_deref().map(escaped));
     facts.push(format!(
         "{} in {}",

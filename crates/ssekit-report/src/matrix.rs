@@ -87,7 +87,8 @@ fn write_subjects(columns: &[Column<'_>], out: &mut String) {
     out.push_str("| subject | product | protocol | verdict |\n|---|---|---|---|\n");
     for column in columns {
         let record = column.record;
-        let product = record.product.as_deref().unwrap_or("not told");
+        let product = record.subject.as_deref().or(record.product.as_deref());
+        let product = product.unwrap_or("not told");
         let http = record.http.map_or_else(String::new, |v| v.to_string());
         let _ = writeln!(
             out,

@@ -64,6 +64,7 @@ fn header(record: &CheckRecord, out: &mut String) {
     let _ = writeln!(out, "{}", Painted(BOLD, &target));
     let mut facts = Vec::new();
     facts.extend(record.http.map(|version| version.to_string()));
+    facts.extend(record.subject.as_deref().map(bounded));
     facts.extend(record.product.as_deref().map(bounded));
     let exchanges = record.probes.len();
     facts.push(format!(

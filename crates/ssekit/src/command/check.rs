@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum as _};
-use ssekit_conformance::launch::launch;
+use ssekit_conformance::launch::{launch, version};
 use ssekit_conformance::{CheckOptions, Checked, Selection, check, judge, plan};
 use ssekit_record::{CheckRecord, ExitCode, Level, LoadError, Observation};
 use ssekit_report::text::{columns, counted, duration as span, harmless};
@@ -250,7 +250,13 @@ impl Arguments {
         };
         let options = self.options(url(running.url())?);
         let result = match options {
-            Ok(options) => self.live(options).await,
+            Ok(mut options) => {
+                options.subject = Some(match version(&subject).await {
+                    Some(version) => format!("{} {version}", subject.name),
+                    None => subject.name.clone(),
+                });
+                self.live(options).await
+            }
             Err(failure) => Err(failure),
         };
         running.stop().await?;
