@@ -71,7 +71,7 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         Route(R::AcceptExact),
         "answers 406 to Accept: text/event-stream",
     )
-    .also(&["response.status-200", "response.content-type"]),
+    .also(&["response.status-200"]),
     D::new(
         "response.accept-absent",
         Route(R::AcceptAbsent),
@@ -166,8 +166,7 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         Wire(W::LengthAndCoding),
         "sends Content-Length beside Transfer-Encoding",
     )
-    .h1()
-    .also(&["framing.no-content-length"]),
+    .h1(),
     D::new(
         "framing.no-content-length",
         Head(H::Field("content-length", "1000000000")),
@@ -265,16 +264,14 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         "line.consistent",
         Text(T::CrlfIn(2)),
         "ends lines with LF in one event and CRLF in the next",
-    )
-    .also(&["line.kind"]),
+    ),
     D::new(
         "line.kind",
         Text(T::LineEnd("\r\n")),
         "ends lines with CRLF",
     ),
     D::new("line.cr-only", Text(T::LineEnd("\r")), "ends lines with CR").also(&["line.kind"]),
-    D::new("line.no-lfcr", Text(T::LfCr), "ends events with LF CR")
-        .also(&["line.consistent", "line.kind"]),
+    D::new("line.no-lfcr", Text(T::LfCr), "ends events with LF CR"),
     D::new(
         "line.crlf-split",
         Text(T::CrlfSplit),
@@ -406,8 +403,7 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         "retry.zero",
         Text(T::Retry("retry: 0\n\n")),
         "sends the reconnection time 0",
-    )
-    .also(&["retry.unit"]),
+    ),
     D::new(
         "retry.present",
         Text(T::Retry("")),
@@ -436,8 +432,7 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         Flow(F::Heartbeat("data: :ping\n\n")),
         "writes the heartbeat comment as data",
     )
-    .at(QUIET)
-    .also(&["heartbeat.is-comment"]),
+    .at(QUIET),
     D::new(
         "heartbeat.not-mid-event",
         Text(T::AfterEventLine(": heartbeat\n", 3)),
@@ -449,13 +444,12 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         "sends nothing for 17 s after the head",
     )
     .at(SILENT)
-    .also(&["response.ttfb", "heartbeat.interval"]),
+    .also(&["response.ttfb"]),
     D::new(
         "resume.accepted",
         Resume(S::Refused),
         "answers 409 to an id it issued",
-    )
-    .also(&["resume.replay"]),
+    ),
     D::new(
         "resume.replay",
         Resume(S::Ignored),
