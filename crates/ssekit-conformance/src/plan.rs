@@ -300,7 +300,12 @@ fn resume_id(reading: &Reading) -> Option<String> {
             ids.push(id);
         }
     }
-    let at = ids.len().saturating_sub(3);
+    // Of three, the second: coming back with the first, a repetition looks like a start from the
+    // beginning.
+    let at = match ids.len() {
+        3 => 1,
+        len => len.saturating_sub(3),
+    };
     ids.get(at).map(|id| (*id).to_owned())
 }
 

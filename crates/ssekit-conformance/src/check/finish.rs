@@ -3,7 +3,7 @@
 use ssekit_record::{EndKind, Transcript};
 
 use super::answer::{is_turned_away, told};
-use super::sighting::{quoted, seconds};
+use super::sighting::quoted;
 use crate::{Case, EventSeen, Judgement, Probe, Reading};
 
 /// A stream that ends sooner than this after its head ends "at once", in microseconds.
@@ -110,11 +110,9 @@ pub(super) fn closes_without_event(case: &Case<'_>) -> Judgement {
     let Some(first) = storms.first() else {
         return Judgement::pass("no stream ended at once without an event");
     };
-    let head_us = first.head.as_ref().map_or(0, |head| head.at_us);
     let actual = format!(
-        "{} ends {} after its head, without an event or a reconnection time",
-        first.probe,
-        seconds(first.end.at_us.saturating_sub(head_us))
+        "{} ends at once after its head, without an event or a reconnection time",
+        first.probe
     );
     storms.iter().fold(Judgement::warn(actual), |judgement, t| {
         judgement.noted(t, Some(t.end.at_us), "ended by the server, no event")

@@ -18,8 +18,9 @@ pub(super) enum Replay<'r> {
     /// The id was the last seen, and newer events came; whether the first of them has the next
     /// number.
     Newer { event: &'r EventSeen, next: bool },
-    /// The event of the id itself came again.
-    Repeats(&'r EventSeen),
+    /// The event of the id itself came again; whether it is the first of the stream, so that all may
+    /// have begun anew.
+    Repeats { event: &'r EventSeen, first: bool },
     /// It went back to an event before the id; whether to the first one, and whether that is the
     /// same event.
     Back {
@@ -56,7 +57,10 @@ impl<'r> Replay<'r> {
             return Self::not_placed(opening, asked, due);
         };
         if start == asked_at {
-            return Self::Repeats(event);
+            return Self::Repeats {
+                event,
+                first: start == 0,
+            };
         }
         if start < asked_at {
             return Self::Back {
@@ -205,7 +209,7 @@ mod tests {
             Replay::Lost { count, event } => format!("lost {count} before {}", id(event)),
             Replay::OutOfOrder(event) => format!("order {}", id(event)),
             Replay::Unrelated { due, event } => format!("unrelated {due} {}", id(event)),
-            Replay::Repeats(_) => "repeats".into(),
+            Replay::Repeats { .. } => "repeats".into(),
             Replay::Newer { next, .. } => format!("newer {next}"),
             Replay::Silent { due } => format!("silent {due}"),
             Replay::Ambiguous => "ambiguous".into(),

@@ -278,8 +278,12 @@ fn judge_replay(replay: &Replay<'_>, transcript: &Transcript, after: &str) -> Ju
              stream went on with {}",
             name(event)
         )),
-        Replay::Repeats(event) => wrong(
-            "the event of the id itself comes again".into(),
+        Replay::Repeats { event, first } => wrong(
+            if *first {
+                "the stream begins anew with the event of the id itself, its first".into()
+            } else {
+                "the event of the id itself comes again".into()
+            },
             event,
             "the client has this event already",
         ),
