@@ -119,7 +119,8 @@ fn accept_exact(case: &Case<'_>) -> Judgement {
             told(main)
         ))
         .noted(any, Some(head.at_us), "the stream, asked for with */*"),
-        _ => Judgement::not_applicable(format!("no event stream either way: {}", told(main))),
+        Some(_) => Judgement::not_applicable(format!("no event stream either way: {}", told(main))),
+        None => Judgement::not_applicable(format!("no event stream: {}", told(main))),
     }
 }
 
