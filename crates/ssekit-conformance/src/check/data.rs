@@ -146,7 +146,8 @@ fn ended_streams<'c>(
     case: &'c Case<'_>,
 ) -> impl Iterator<Item = (&'c Transcript, &'c Reading)> + 'c {
     own_streams(case)
-        .filter(|(t, r)| t.end.kind == EndKind::Clean && t.faults.is_empty() && r.limit.is_none())
+        .filter(|(t, _)| t.end.kind == EndKind::Clean && t.faults.is_empty())
+        .filter(|(_, r)| r.limit.is_none() && !r.partial)
         .filter(|(t, _)| !t.stream().is_empty())
 }
 

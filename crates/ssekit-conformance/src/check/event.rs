@@ -2,7 +2,7 @@
 
 use ssekit_record::Level;
 
-use super::sighting::{Sightings, field_in, no_event, quoted};
+use super::sighting::{Sightings, field_in, is_padded, no_event, quoted};
 use super::source::{HTML_EVENTSOURCE, HTML_INTERPRETING};
 use crate::reading::DiagnosticKind;
 use crate::{Applies, Case, Judgement, LineShape, Needs, Rule};
@@ -180,7 +180,7 @@ fn name_space(case: &Case<'_>) -> Judgement {
             let LineShape::Field { name, value, .. } = &line.shape else {
                 continue;
             };
-            if name == "event" && value.trim() != value {
+            if name == "event" && is_padded(value, char::is_whitespace) {
                 let note = format_args!("the type is {}", quoted(value));
                 seen.add(transcript, line.offset, line.len, note);
             }

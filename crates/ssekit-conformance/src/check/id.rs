@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ssekit_record::Level;
 
-use super::sighting::{Sightings, field_in, no_event, quoted};
+use super::sighting::{Sightings, field_in, is_padded, no_event, quoted};
 use super::source::{
     FETCH_LAST_EVENT_ID, FETCH_UNSAFE_BYTE, HTML_INTERPRETING, HTML_LAST_EVENT_ID,
     RFC9110_FIELD_VALUES,
@@ -158,7 +158,7 @@ fn header_safe(case: &Case<'_>) -> Judgement {
     let seen = odd_ids(case, |id| {
         if id.bytes().any(|b| b.is_ascii_control() && b != b'\t') {
             Some("an id with a control character")
-        } else if id.starts_with([' ', '\t']) || id.ends_with([' ', '\t']) {
+        } else if is_padded(id, |c| matches!(c, ' ' | '\t')) {
             Some("an id with white space at an end")
         } else {
             None

@@ -136,6 +136,13 @@ pub(super) fn last_cr_stands_alone(transcript: &Transcript) -> bool {
         || (transcript.end.kind == EndKind::Left && transcript.end.at_us >= last + A_WHILE_US)
 }
 
+/// Whether a value has white space of this kind at an end. The end of a very long one may be where
+/// the reading cut it.
+pub(super) fn is_padded(value: &str, space: fn(char) -> bool) -> bool {
+    const SURELY_WHOLE: usize = 1000;
+    value.starts_with(space) || (value.len() < SURELY_WHOLE && value.ends_with(space))
+}
+
 /// The line of a field that took effect in the block from `start` to `end`: the last of its name.
 pub(super) fn field_in<'r>(
     reading: &'r Reading,
