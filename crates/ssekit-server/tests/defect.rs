@@ -176,6 +176,13 @@ async fn trailers_come_over_both_protocols() {
         .body(())
         .unwrap();
     assert_eq!(h2(socket, request).await.frames(9).await.unwrap().len(), 3);
+    let mut wire = client::Wire {
+        socket: connect_tls(&server, &["http/1.1"]).await,
+        bytes: Vec::new(),
+    };
+    wire.send("GET /events?count=2 HTTP/1.1\r\nConnection: close\r\n\r\n")
+        .await;
+    assert!(wire.rest().await.content.ends_with(b"complete\r\n\r\n"));
 }
 
 #[tokio::test]
