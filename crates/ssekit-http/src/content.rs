@@ -40,7 +40,9 @@ impl ContentDecoder {
     /// # Errors
     /// In words, when one of them is not known.
     pub fn new(listed: &[String]) -> Result<Option<Self>, String> {
-        let codings: Vec<_> = listed.iter().filter(|c| *c != "identity").collect();
+        // `none` is no coding; servers send it to keep compressors away, and clients pass over it.
+        let idle = |coding: &&String| matches!(coding.as_str(), "identity" | "none");
+        let codings: Vec<_> = listed.iter().filter(|coding| !idle(coding)).collect();
         if codings.len() > MOST_CODINGS {
             return Err(format!("more than {MOST_CODINGS} content codings"));
         }

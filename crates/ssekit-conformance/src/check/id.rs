@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ssekit_record::Level;
 
-use super::sighting::{Sightings, field_in, is_padded, no_event, quoted};
+use super::sighting::{Sightings, field_in, is_padded, no_event, own_id_streams, quoted};
 use super::source::{
     FETCH_LAST_EVENT_ID, FETCH_UNSAFE_BYTE, HTML_INTERPRETING, HTML_LAST_EVENT_ID,
     RFC9110_FIELD_VALUES,
@@ -129,7 +129,7 @@ fn no_id(case: &Case<'_>) -> Option<Judgement> {
 /// Every id line whose value a client takes and which `odd` describes. The note says what is odd.
 fn odd_ids<'a>(case: &'a Case<'_>, odd: fn(&str) -> Option<&'static str>) -> Sightings<'a> {
     let mut seen = Sightings::default();
-    for (transcript, reading) in case.streams() {
+    for (transcript, reading) in own_id_streams(case) {
         for (line, id) in reading.fields("id").filter(|(_, id)| !id.contains('\0')) {
             if let Some(what) = odd(id) {
                 let note = format_args!("{what}: {}", quoted(id));
@@ -266,7 +266,8 @@ mod tests {
     use ssekit_record::Verdict::{Info, NotApplicable, Pass, Unverified, Warn};
 
     use super::RULES;
-    use crate::check::sample::{Sample, place, verdict};
+    use crate::Probe;
+    use crate::check::sample::{Sample, finding, place, verdict};
 
     #[test]
     fn plain_ids_pass_and_no_ids_are_not_judged() {
@@ -318,6 +319,27 @@ mod tests {
         assert_eq!(place("id.length", long), (Info, Some(0)));
         let json = Sample::stream("id: {\"at\":1}\ndata: a\n\n");
         assert_eq!(verdict("id.length", json), Info);
+    }
+
+    #[test]
+    fn ids_made_of_what_we_sent_are_not_the_servers() {
+        let main = || Sample::stream("id: 1\ndata: a\n\n");
+        let long = format!("id: 1{}\ndata: a\n\n", "0".repeat(4096));
+        for (id, stream, probe) in [
+            ("id.length", long.as_str(), Probe::ResumeLong),
+            (
+                "id.ascii",
+                "id: caf\u{e9}\ndata: a\n\n",
+                Probe::ResumeNonAscii,
+            ),
+        ] {
+            let answer = || Sample::stream(stream);
+            assert_eq!(finding(id, [main(), answer().by(probe)]).verdict, Pass);
+            assert_eq!(
+                finding(id, [main(), answer().by(Probe::Resume)]).verdict,
+                if id == "id.length" { Info } else { Warn }
+            );
+        }
     }
 
     #[test]

@@ -105,6 +105,21 @@ pub(super) fn own_streams<'a, 'c>(
         .filter(|(transcript, _)| transcript.probe != Probe::ResumeMarker.name())
 }
 
+/// The streams but for those that answer an id of ours: what the server makes of such an id is not
+/// an id it would issue.
+pub(super) fn own_id_streams<'a, 'c>(
+    case: &'c Case<'a>,
+) -> impl Iterator<Item = (&'a Transcript, &'c Reading)> + use<'a, 'c> {
+    let ours = [
+        Probe::ResumeUnknown,
+        Probe::ResumeLong,
+        Probe::ResumeNonAscii,
+        Probe::ResumeMarker,
+    ];
+    case.streams()
+        .filter(move |(transcript, _)| ours.iter().all(|probe| probe.name() != transcript.probe))
+}
+
 /// Why rules about events cannot be judged, if no stream dispatched any.
 pub(super) fn no_event(case: &Case<'_>) -> Option<Judgement> {
     if case
