@@ -17,7 +17,7 @@ const AT_ONCE: usize = 4;
 /// Bytes of content stored of each exchange after main, at most.
 const FOLLOW_UP_BODY: usize = 512 * 1024;
 /// Longest wait for a head in the probes after main, unless main itself was slower.
-const HEAD_WAIT: Duration = Duration::from_millis(2500);
+const HEAD_WAIT: Duration = Duration::from_secs(2);
 /// Time given to asking again, alone, what got no answer beside others.
 const SECOND_TRIES: Duration = Duration::from_secs(8);
 

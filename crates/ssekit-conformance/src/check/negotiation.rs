@@ -130,6 +130,7 @@ fn accept_absent(case: &Case<'_>) -> Judgement {
         (Probe::AcceptAny, "`Accept: */*`"),
     ];
     let mut others = Vec::new();
+    let mut refused = Vec::new();
     let mut judged = false;
     for (probe, how) in asked {
         let Some(transcript) = case.transcript(probe) else {
@@ -147,13 +148,19 @@ fn accept_absent(case: &Case<'_>) -> Judgement {
         match &transcript.head {
             // Negotiation: any representation will do for a client that takes any.
             Some(head) if head.status < 400 => others.push(actual),
-            head => {
-                let at = head
-                    .as_ref()
-                    .map_or(transcript.end.at_us, |head| head.at_us);
-                return Judgement::warn(actual).noted(transcript, Some(at), "the answer");
-            }
+            _ => refused.push((transcript, actual)),
         }
+    }
+    if !refused.is_empty() {
+        let told: Vec<_> = refused.iter().map(|(_, actual)| actual.as_str()).collect();
+        let judgement = Judgement::warn(told.join("; "));
+        return refused
+            .iter()
+            .fold(judgement, |judgement, (transcript, _)| {
+                let head = transcript.head.as_ref();
+                let at = head.map_or(transcript.end.at_us, |head| head.at_us);
+                judgement.noted(transcript, Some(at), "the answer")
+            });
     }
     match (judged, others.is_empty()) {
         (true, true) => Judgement::pass("the stream"),
