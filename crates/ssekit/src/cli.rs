@@ -1,7 +1,7 @@
 //! The command line: which command, its exit code, and usage errors in one line.
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use ssekit_record::ExitCode;
 
 use crate::command::{check, decode, demo, explain, list, report, serve, watch};
@@ -32,15 +32,6 @@ enum Command {
     List(list::Arguments),
     Explain(explain::Arguments),
     Report(report::Arguments),
-}
-
-/// How a command answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Text for a person.
-    Human,
-    /// JSON for a program.
-    Json,
 }
 
 /// Reads the command line, runs the command and says what went wrong.

@@ -7,6 +7,7 @@ mod diagnostic;
 mod duration;
 mod failure;
 mod field;
+mod format;
 mod input;
 mod interrupt;
 mod output;

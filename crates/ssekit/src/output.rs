@@ -25,7 +25,7 @@ pub fn is_github() -> bool {
     std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
 }
 
-/// As [`print`], with the step's reading of commands switched off around it: text of the target
+/// As [`print()`], with the step's reading of commands switched off around it: text of the target
 /// must not become one.
 pub fn print_inert(text: &str) -> io::Result<()> {
     // The target has answered before this, so it cannot know the hasher's keys.

@@ -12,9 +12,9 @@ use ssekit_report::text::{columns, counted, duration as span, harmless};
 use ssekit_report::{github, terminal};
 use ssekit_scenario::Subject;
 
-use crate::cli::Format;
 use crate::command::report::{RecordFormat, written};
 use crate::failure::Failure;
+use crate::format::Format;
 use crate::interrupt::interrupted;
 use crate::progress::Display;
 use crate::request::{RequestArguments, url};

@@ -9,9 +9,9 @@ use ssekit_conformance::{Rule, registry, rule};
 use ssekit_record::{ExitCode, Level, SCHEMA, Source};
 use ssekit_report::text::wrap;
 
-use crate::cli::Format;
 use crate::command::list::colour;
 use crate::failure::Failure;
+use crate::format::Format;
 use crate::output;
 use crate::suggestion::did_you_mean;
 

@@ -8,8 +8,8 @@ use serde::Serialize;
 use ssekit_conformance::{Rule, registry};
 use ssekit_record::{ExitCode, Level, SCHEMA};
 
-use crate::cli::Format;
 use crate::failure::Failure;
+use crate::format::Format;
 use crate::output;
 use crate::suggestion::did_you_mean;
 

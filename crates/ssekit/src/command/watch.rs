@@ -9,9 +9,9 @@ use ssekit_proto::Parser;
 use ssekit_record::{EndKind, ExitCode, Transcript};
 use url::Url;
 
-use crate::cli::Format;
 use crate::duration;
 use crate::failure::Failure;
+use crate::format::Format;
 use crate::interrupt::interrupted;
 use crate::request::{Request, RequestArguments, url};
 use crate::runtime;
