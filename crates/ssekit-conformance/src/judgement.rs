@@ -95,7 +95,9 @@ impl Judgement {
             self.evidence.push(Evidence {
                 probe: transcript.probe.clone(),
                 offset: Some(offset),
-                at_us: stream.arrival_us(offset),
+                at_us: stream
+                    .arrival_us(offset)
+                    .or(Some(transcript.end.at_us)),
                 note: note.into(),
                 excerpt: Some(Excerpt::of(&stream.bytes, offset, len, AROUND)),
             });
@@ -117,7 +119,8 @@ impl Judgement {
             self.evidence.push(Evidence {
                 probe: transcript.probe.clone(),
                 offset: Some(offset),
-                at_us: wire.arrival_us(offset),
+                // What was due behind the last byte is missed when the exchange ends.
+                at_us: wire.arrival_us(offset).or(Some(transcript.end.at_us)),
                 note: note.into(),
                 excerpt: (!wire.is_empty()).then(|| Excerpt::of(&wire.bytes, offset, len, AROUND)),
             });

@@ -278,7 +278,7 @@ fn validators(case: &Case<'_>) -> Judgement {
         );
     }
     if let Some(etag) = head.first("etag") {
-        return Judgement::warn(format!("ETag: {}", quoted(etag))).noted(
+        return Judgement::warn(format!("ETag: {}", shortened(etag))).noted(
             main,
             Some(head.at_us),
             "the head arrived",

@@ -75,8 +75,10 @@ fn tiny_storm(case: &Case<'_>) -> Judgement {
     sizes.sort_unstable();
     let median = sizes[sizes.len() / 2];
     let shown = format!(
-        "{} {name}s, half of them of {median} bytes or less",
-        pieces.len()
+        "{} {name}{}, half of them of {} or less",
+        pieces.len(),
+        if pieces.len() == 1 { "" } else { "s" },
+        bytes(median)
     );
     if pieces.len() >= MANY && median <= TINY {
         return at(
@@ -95,7 +97,8 @@ fn tiny_storm(case: &Case<'_>) -> Judgement {
         .filter_map(|event| small_pieces(event, &pieces))
         .collect();
     let total: usize = cut.iter().map(Range::len).sum();
-    let Some(example) = cut.iter().max_by_key(|range| range.len()) else {
+    // The first of the worst.
+    let Some(example) = cut.iter().rev().max_by_key(|range| range.len()) else {
         return Judgement::pass(shown);
     };
     let mean = total as f64 / cut.len() as f64;
@@ -113,9 +116,16 @@ fn tiny_storm(case: &Case<'_>) -> Judgement {
     at(judgement, main, &pieces[example.clone()], name)
 }
 
+fn bytes(count: u64) -> String {
+    match count {
+        1 => "1 byte".into(),
+        _ => format!("{count} bytes"),
+    }
+}
+
 fn at(judgement: Judgement, main: &Transcript, pieces: &[Piece], name: &str) -> Judgement {
     pieces.iter().fold(judgement, |judgement, piece| {
-        let note = format!("a {name} of {} bytes", piece.size);
+        let note = format!("a {name} of {}", bytes(piece.size));
         if main.content.is_some() {
             judgement.noted(main, Some(piece.at_us), note)
         } else {

@@ -195,8 +195,10 @@ fn reply<'a>(case: &Case<'a>, probe: Probe) -> Reply<'a> {
     }
 }
 
+/// When the head came, or that none would.
 fn head_us(transcript: &Transcript) -> Option<u64> {
-    transcript.head.as_ref().map(|head| head.at_us)
+    let head = transcript.head.as_ref().map(|head| head.at_us);
+    Some(head.unwrap_or(transcript.end.at_us))
 }
 
 fn warn_of_answer(transcript: &Transcript) -> Judgement {
@@ -337,7 +339,8 @@ fn judge_replay(replay: &Replay<'_>, transcript: &Transcript, after: &str) -> Ju
 fn unknown(case: &Case<'_>) -> Judgement {
     let short = judge_unknown(case, Probe::ResumeUnknown, "an unknown id");
     let long = judge_unknown(case, Probe::ResumeLong, "an id of 4 KiB");
-    [short, long]
+    // Of two alike, the one that is easier to try.
+    [long, short]
         .into_iter()
         .max_by_key(|judgement| match judgement.verdict {
             ssekit_record::Verdict::Warn => 3,
@@ -366,7 +369,7 @@ fn judge_unknown(case: &Case<'_>, probe: Probe, what: &str) -> Judgement {
     );
     match head.status {
         200 if !transcript.is_event_stream() => warn(),
-        200 if broken && !case.ended_by_server() => Judgement::warn(format!(
+        200 if broken && !case.ended_by_server() && !breaks_anyway(case) => Judgement::warn(format!(
             "{what}: the connection breaks {} after the head",
             seconds(transcript.end.at_us - head.at_us)
         ))
@@ -380,6 +383,12 @@ fn judge_unknown(case: &Case<'_>, probe: Probe, what: &str) -> Judgement {
         ))
         .noted(transcript, Some(head.at_us), "the answer"),
     }
+}
+
+/// Whether the stream breaks whatever id a client comes with.
+fn breaks_anyway(case: &Case<'_>) -> bool {
+    case.main()
+        .is_some_and(|main| main.end.kind == EndKind::Malformed)
 }
 
 fn empty_absent(case: &Case<'_>) -> Judgement {

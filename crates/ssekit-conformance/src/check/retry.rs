@@ -126,7 +126,13 @@ fn odd_times<'a>(case: &'a Case<'_>, odd: fn(u64) -> Option<&'static str>) -> Si
                 continue;
             };
             if let Some(what) = odd(ms) {
-                let note = format_args!("{ms} ms: {what}");
+                // As written: a value beyond 64 bits is saturated here.
+                let written = match value.trim_start_matches('0') {
+                    "" => "0",
+                    digits => digits,
+                };
+                let shown = quoted(written);
+                let note = format_args!("{} ms: {what}", shown.trim_matches('"'));
                 seen.add(transcript, line.offset, line.len, note);
             }
         }

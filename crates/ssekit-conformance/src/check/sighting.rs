@@ -146,9 +146,14 @@ pub(super) fn tail_is_meant(transcript: &Transcript) -> bool {
 /// have come. So it is when the server ended the stream, or was silent for a while after it.
 pub(super) fn last_cr_stands_alone(transcript: &Transcript) -> bool {
     const A_WHILE_US: u64 = 100_000;
-    let last = transcript.stream().slices.last().map_or(0, |s| s.at_us);
+    let stream = transcript.stream();
+    let last = stream.slices.last().map_or(0, |s| s.at_us);
+    // A server that ends lines with CRLF may hold the LF back until its next event.
+    let uses_crlf = || stream.bytes.windows(2).any(|pair| pair == b"\r\n");
     tail_is_meant(transcript)
-        || (transcript.end.kind == EndKind::Left && transcript.end.at_us >= last + A_WHILE_US)
+        || (transcript.end.kind == EndKind::Left
+            && transcript.end.at_us >= last + A_WHILE_US
+            && !(stream.bytes.ends_with(b"\r") && uses_crlf()))
 }
 
 /// Whether a value has white space of this kind at an end. The end of a very long one may be where
