@@ -201,6 +201,13 @@ fn quiet(case: &Case<'_>) -> String {
     if case.ended_by_server() {
         return " The server ended the stream without an event.".into();
     }
+    if case
+        .main()
+        .is_some_and(|main| main.end.kind == EndKind::Malformed)
+    {
+        return " No event could be read before that, so rules about events could not be judged."
+            .into();
+    }
     let seconds = case.observed_us() as f64 / 1e6;
     format!(
         " No event arrived in {seconds:.1} s, so rules about events could not be judged; a longer \

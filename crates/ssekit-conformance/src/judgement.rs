@@ -95,9 +95,7 @@ impl Judgement {
             self.evidence.push(Evidence {
                 probe: transcript.probe.clone(),
                 offset: Some(offset),
-                at_us: stream
-                    .arrival_us(offset)
-                    .or(Some(transcript.end.at_us)),
+                at_us: stream.arrival_us(offset).or(Some(transcript.end.at_us)),
                 note: note.into(),
                 excerpt: Some(Excerpt::of(&stream.bytes, offset, len, AROUND)),
             });

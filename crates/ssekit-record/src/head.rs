@@ -56,6 +56,8 @@ pub struct Head {
     pub interim: Vec<u16>,
 }
 
+const EVENT_STREAM: &str = "text/event-stream";
+
 impl Head {
     /// Values of every field line with this name, compared without case.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
@@ -81,10 +83,60 @@ impl Head {
         })
     }
 
-    /// The media type essence of the only or first `Content-Type`, in lower case (RFC 9110 8.3.1).
+    /// The media type essence of `Content-Type`, in lower case (RFC 9110 8.3.1). Of several, in
+    /// lines or wrongly in a list, clients choose differently: here, the one that is an event
+    /// stream, else the first.
     pub fn content_type_essence(&self) -> Option<String> {
-        let value = self.first("content-type")?;
-        let essence = value.split(';').next().unwrap_or_default().trim();
-        Some(essence.to_ascii_lowercase())
+        let values = self.all("content-type").flat_map(|line| line.split(','));
+        let mut essences = values.map(|value| {
+            let essence = value.split(';').next().unwrap_or_default().trim();
+            essence.to_ascii_lowercase()
+        });
+        let first = essences.next()?;
+        if first == EVENT_STREAM {
+            return Some(first);
+        }
+        Some(
+            essences
+                .find(|other| other == EVENT_STREAM)
+                .unwrap_or(first),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn among_several_media_types_an_event_stream_is_one() {
+        let essence = |values: &[&str]| {
+            let fields = values
+                .iter()
+                .map(|value| Field {
+                    name: "content-type".into(),
+                    value: (*value).into(),
+                })
+                .collect();
+            let head = Head {
+                version: HttpVersion::Http11,
+                status: 200,
+                reason: String::new(),
+                fields,
+                at_us: 0,
+                interim: Vec::new(),
+            };
+            head.content_type_essence()
+        };
+        let stream = Some("text/event-stream".to_owned());
+        assert_eq!(essence(&["Text/Event-Stream; a=b"]), stream);
+        assert_eq!(essence(&["text/html", "text/event-stream"]), stream);
+        assert_eq!(essence(&["text/event-stream", "text/html"]), stream);
+        assert_eq!(essence(&["text/event-stream, text/event-stream"]), stream);
+        assert_eq!(
+            essence(&["text/html", "text/plain"]),
+            Some("text/html".into())
+        );
+        assert_eq!(essence(&[]), None);
     }
 }

@@ -3,7 +3,7 @@
 use ssekit_record::{Head, Level};
 
 use super::answer::status_of;
-use super::sighting::quoted;
+use super::sighting::{quoted, shortened};
 use super::source::{
     NGINX_BUFFERING, RFC9110_CONDITIONAL, RFC9110_ETAG, RFC9110_TRANSFORMATIONS, RFC9111_AGE,
     RFC9111_NO_CACHE, RFC9111_NO_STORE, RFC9111_NO_TRANSFORM, RFC9111_PUBLIC, RFC9111_S_MAXAGE,
@@ -139,10 +139,7 @@ fn shown(head: &Head) -> String {
     if values.is_empty() {
         return "no Cache-Control".into();
     }
-    format!(
-        "Cache-Control: {}",
-        quoted(&values.join(", ")).trim_matches('"')
-    )
+    format!("Cache-Control: {}", shortened(&values.join(", ")))
 }
 
 fn no_store(case: &Case<'_>) -> Judgement {
@@ -241,7 +238,7 @@ fn hits(head: &Head) -> Vec<String> {
         .iter()
         .filter(|field| says_hit(&field.name.to_ascii_lowercase())(&field.value));
     fields
-        .map(|field| format!("{}: {}", field.name, quoted(&field.value).trim_matches('"')))
+        .map(|field| format!("{}: {}", field.name, shortened(&field.value)))
         .collect()
 }
 
@@ -269,7 +266,7 @@ fn validators(case: &Case<'_>) -> Judgement {
         });
         let condition = condition.map_or_else(
             || "a conditional request".into(),
-            |field| format!("{}: {}", field.name, quoted(&field.value)),
+            |field| format!("{}: {}", field.name, shortened(&field.value)),
         );
         return Judgement::warn(format!("{condition} gets {}", status_of(answer))).noted(
             transcript,
@@ -300,6 +297,10 @@ fn buffering_hint(case: &Case<'_>) -> Judgement {
     };
     match head.first("x-accel-buffering") {
         Some(value) if value.eq_ignore_ascii_case("no") => Judgement::pass("X-Accel-Buffering: no"),
+        Some(value) if value.eq_ignore_ascii_case("yes") => Judgement::warn(
+            "X-Accel-Buffering: yes, which asks nginx to buffer",
+        )
+        .noted(main, Some(head.at_us), "the head arrived"),
         Some(value) => Judgement::warn(format!(
             "X-Accel-Buffering: {}; nginx reads only yes and no",
             quoted(value)
@@ -401,6 +402,8 @@ mod tests {
         assert_eq!(judged(main()), Verdict::Pass);
         assert_eq!(judged(with(&[("Last-Modified", "x")])), Verdict::Pass);
         assert_eq!(judged(with(&[("ETag", "W/\"1\"")])), Verdict::Warn);
+        let told = finding(id, [with(&[("ETag", "\"1\"")])]);
+        assert_eq!(told.actual, "ETag: \"1\"");
         let not_modified = conditional(Sample::answer(304, "", ""));
         assert_eq!(finding(id, [main(), not_modified]).verdict, Verdict::Warn);
         assert_eq!(verdict(id, main()), Verdict::Unverified);

@@ -202,14 +202,14 @@ fn json_valid(case: &Case<'_>) -> Judgement {
     }
     let (mut whole, mut all) = (0_usize, 0_usize);
     let mut seen = Sightings::default();
-    let mut broken = 0_usize;
+    let (mut broken, mut continued) = (0_usize, 0_usize);
     for (transcript, reading) in own_streams(case) {
         for event in &reading.events {
             all += 1;
             match json::text_of(&event.data) {
                 Text::Json => whole += 1,
                 // Explained by the lines themselves: see data.stray-lines.
-                Text::Broken if holds_ignored_line(reading, event) => {}
+                Text::Broken if holds_ignored_line(reading, event) => continued += 1,
                 Text::Broken => {
                     broken += 1;
                     let len = event.end - event.start;
@@ -220,7 +220,13 @@ fn json_valid(case: &Case<'_>) -> Judgement {
             }
         }
     }
-    let most = whole >= JSON_EVENTS && whole > broken && (whole + broken) * 5 >= all * 4;
+    let begun = whole + broken + continued;
+    let most = whole >= JSON_EVENTS && whole > broken && begun * 5 >= all * 4;
+    if most && seen.is_empty() && continued > 0 {
+        return Judgement::not_applicable(format!(
+            "{continued} of {all} events go on in lines that clients ignore: see data.stray-lines"
+        ));
+    }
     if !most {
         return Judgement::not_applicable("the stream is not mostly JSON");
     }

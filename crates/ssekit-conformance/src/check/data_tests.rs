@@ -81,7 +81,7 @@ fn broken_json_among_json_is_found() {
     let lines = Sample::stream(format!("{json}data: {{\ndata: \"a\": 1\ndata: }}\n\n"));
     assert_eq!(verdict(id, lines), Verdict::Pass);
     let stray = Sample::stream(format!("{json}data: {{\n\"a\": 1\n}}\n\n"));
-    assert_eq!(verdict(id, stray.clone()), Verdict::Pass);
+    assert_eq!(verdict(id, stray.clone()), Verdict::NotApplicable);
     assert_eq!(verdict("data.stray-lines", stray), Verdict::Warn);
     let text = Sample::stream("data: {\"a\"\n\ndata: hello\n\n");
     assert_eq!(verdict(id, text), Verdict::NotApplicable);

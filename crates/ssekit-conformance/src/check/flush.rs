@@ -64,11 +64,16 @@ fn event_per_flush(case: &Case<'_>) -> Judgement {
         });
     }
     match by_stamps(main, reading) {
-        Some(Lag::OneBehind { events, last }) => {
+        Some(Lag::OneBehind { events, first }) => {
             let judgement = Judgement::warn(format!(
                 "{events} events arrived when the next one was written, by the times in their data"
             ))
-            .seen(main, last, 1, "this event came one event late");
+            .seen(
+                main,
+                first.start,
+                first.end - first.start,
+                "this event came one event late",
+            );
             match case.unbuffer() {
                 Some(how) => judgement.remedy(format!("Flush after each event. {how}.")),
                 None => judgement,
@@ -130,9 +135,9 @@ fn to_usize(offset: u64) -> usize {
 }
 
 /// What the times inside events tell.
-enum Lag {
+enum Lag<'r> {
     Prompt { events: usize, median_us: u64 },
-    OneBehind { events: usize, last: u64 },
+    OneBehind { events: usize, first: &'r EventSeen },
 }
 
 /// An event with the time it carries.
@@ -162,7 +167,7 @@ fn stamped<'r>(main: &Transcript, reading: &'r Reading) -> Vec<Stamped<'r>> {
 }
 
 /// Compares arrivals with the times in the data, where both are read from one clock.
-fn by_stamps(main: &Transcript, reading: &Reading) -> Option<Lag> {
+fn by_stamps<'r>(main: &Transcript, reading: &'r Reading) -> Option<Lag<'r>> {
     let is_local = |peer: &str| peer.starts_with("127.") || peer.starts_with("[::1]");
     if !main.connection.peer.as_deref().is_some_and(is_local) {
         return None;
@@ -185,18 +190,19 @@ fn by_stamps(main: &Transcript, reading: &Reading) -> Option<Lag> {
     if pairs.len() < 3 {
         return None;
     }
-    let one_behind = pairs.iter().filter(|pair| {
+    let late = pairs.iter().filter(|pair| {
         let gap = pair[1].stamp_us - pair[0].stamp_us;
         let late = pair[0].arrival_us.saturating_sub(pair[0].stamp_us);
         let from_next = pair[0].arrival_us.abs_diff(pair[1].stamp_us);
         late * 10 >= gap * 7 && from_next <= (gap * 3 / 20).max(25_000)
     });
-    let one_behind = one_behind.count();
-    if one_behind * 5 >= pairs.len() * 4 {
-        let last = pairs.last()?[0].event.end - 1;
+    let late: Vec<_> = late.collect();
+    if let Some([first, ..]) = late.first()
+        && late.len() * 5 >= pairs.len() * 4
+    {
         return Some(Lag::OneBehind {
-            events: one_behind,
-            last,
+            events: late.len(),
+            first: first.event,
         });
     }
     let mut lags: Vec<u64> = pairs
@@ -436,7 +442,7 @@ mod tests {
         let uneven = [100, 300, 800, 950, 1_500, 1_650, 2_100];
         let ms = |ms: u64| format!("{{\"at\":{ms}}}");
         for at in [&even[..], &uneven[..]] {
-            assert_eq!(verdict(FLUSH, written(at, 1, ms)), Verdict::Warn);
+            assert_eq!(place(FLUSH, written(at, 1, ms)), (Verdict::Warn, Some(0)));
             assert_eq!(verdict(FLUSH, written(at, 0, ms)), Verdict::Pass);
         }
     }

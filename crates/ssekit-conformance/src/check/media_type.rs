@@ -2,7 +2,7 @@
 
 use ssekit_record::{Head, Level, Transcript};
 
-use super::sighting::quoted;
+use super::sighting::{quoted, shortened};
 use super::source::{
     HTML_EVENTSOURCE, HTML_MEDIA_TYPE, HTML_PARSING, RFC9110_CONTENT_TYPE, RFC9110_FIELD_ORDER,
     RFC9110_MEDIA_TYPE,
@@ -88,7 +88,7 @@ fn content_type(case: &Case<'_>) -> Judgement {
         return Judgement::not_applicable(format!("the status is {}", head.status));
     }
     if main.is_event_stream() {
-        return Judgement::pass(first(head));
+        return Judgement::pass(shown(head));
     }
     let is_stream = reads_as_events(case);
     let (looks, remedy) = likeness(main, is_stream);
@@ -96,7 +96,7 @@ fn content_type(case: &Case<'_>) -> Judgement {
         0 => String::new(),
         _ => format!(", redirected to {}", main.request.url),
     };
-    let actual = format!("{}{looks}{way}", first(head));
+    let actual = format!("{}{looks}{way}", shown(head));
     let judgement = Judgement::fail(actual).remedy(remedy);
     if main.stream().is_empty() {
         return judgement.noted(main, Some(head.at_us), "the head arrived");
@@ -104,11 +104,12 @@ fn content_type(case: &Case<'_>) -> Judgement {
     judgement.seen(main, 0, 1, "the content begins")
 }
 
-fn first(head: &Head) -> String {
-    match head.first("content-type") {
-        Some(value) => format!("Content-Type: {}", quoted(value).trim_matches('"')),
-        None => "no Content-Type".into(),
+fn shown(head: &Head) -> String {
+    let values: Vec<_> = head.all("content-type").collect();
+    if values.is_empty() {
+        return "no Content-Type".into();
     }
+    format!("Content-Type: {}", shortened(&values.join(", ")))
 }
 
 fn reads_as_events(case: &Case<'_>) -> bool {
@@ -162,7 +163,7 @@ fn single(case: &Case<'_>) -> Judgement {
     let values: Vec<&str> = head.all("content-type").collect();
     let actual = match values.as_slice() {
         [value] if MediaType::parse(value).is_some() => {
-            return Judgement::pass(first(head));
+            return Judgement::pass(shown(head));
         }
         [value] => format!("{} is not a media type", quoted(value)),
         several => {
@@ -348,6 +349,16 @@ mod tests {
             verdict(id, typed("text/event-stream; a=\"b,c\"")),
             Verdict::Pass
         );
+        for (first, second) in [
+            ("text/html", "text/event-stream"),
+            ("text/event-stream", "text/html"),
+        ] {
+            let both = typed(first).with_field("content-type", second);
+            assert_eq!(verdict(id, both.clone()), Verdict::Fail);
+            assert_eq!(verdict("response.content-type", both), Verdict::Pass);
+        }
+        let list = typed("text/event-stream, text/event-stream");
+        assert_eq!(verdict(id, list), Verdict::Fail);
         let twice = typed("text/event-stream").with_field("content-type", "text/event-stream");
         assert_eq!(verdict(id, twice), Verdict::Fail);
         assert_eq!(

@@ -201,8 +201,15 @@ fn head_us(transcript: &Transcript) -> Option<u64> {
     Some(head.unwrap_or(transcript.end.at_us))
 }
 
+fn noted(transcript: &Transcript) -> &'static str {
+    match transcript.head {
+        Some(_) => "the answer",
+        None => "the end, without an answer",
+    }
+}
+
 fn warn_of_answer(transcript: &Transcript) -> Judgement {
-    Judgement::warn(told(transcript)).noted(transcript, head_us(transcript), "the answer")
+    Judgement::warn(told(transcript)).noted(transcript, head_us(transcript), noted(transcript))
 }
 
 /// The id a resumed request was made with.
@@ -358,8 +365,9 @@ fn judge_unknown(case: &Case<'_>, probe: Probe, what: &str) -> Judgement {
         Reply::Stream(transcript) | Reply::Other(transcript) => transcript,
     };
     let answer = format!("{what}: {}", told(transcript));
-    let warn =
-        || Judgement::warn(answer.clone()).noted(transcript, head_us(transcript), "the answer");
+    let warn = || {
+        Judgement::warn(answer.clone()).noted(transcript, head_us(transcript), noted(transcript))
+    };
     let Some(head) = &transcript.head else {
         return warn();
     };
@@ -369,11 +377,13 @@ fn judge_unknown(case: &Case<'_>, probe: Probe, what: &str) -> Judgement {
     );
     match head.status {
         200 if !transcript.is_event_stream() => warn(),
-        200 if broken && !case.ended_by_server() && !breaks_anyway(case) => Judgement::warn(format!(
-            "{what}: the connection breaks {} after the head",
-            seconds(transcript.end.at_us - head.at_us)
-        ))
-        .noted(transcript, Some(transcript.end.at_us), "the end"),
+        200 if broken && !case.ended_by_server() && !breaks_anyway(case) => {
+            Judgement::warn(format!(
+                "{what}: the connection breaks {} after the head",
+                seconds(transcript.end.at_us - head.at_us)
+            ))
+            .noted(transcript, Some(transcript.end.at_us), "the end")
+        }
         200 => Judgement::pass(answer),
         // A limit on the length of a field is the server's to set.
         400 | 413 | 414 | 431 if probe == Probe::ResumeLong => Judgement::pass(answer),

@@ -116,6 +116,8 @@ fn unknown_ids_do_harm_only_by_errors_and_hangs() {
     assert_eq!(unknown(refused(Probe::Main, 410), fine()).verdict, Info);
     assert_eq!(unknown(refused(Probe::Main, 500), fine()).verdict, Warn);
     assert_eq!(unknown(fine(), refused(Probe::Main, 502)).verdict, Warn);
+    let both = unknown(refused(Probe::Main, 500), refused(Probe::Main, 500));
+    assert!(both.actual.starts_with("an unknown id"), "{}", both.actual);
     let hung = Sample::silence(EndKind::TimedOut, 2500);
     assert_eq!(unknown(hung.clone(), fine()).verdict, Warn);
     assert_eq!(unknown(fine(), hung).verdict, Warn);

@@ -2,7 +2,7 @@
 
 use ssekit_record::Level;
 
-use super::sighting::{Sightings, quoted, seconds};
+use super::sighting::{Sightings, quoted, seconds, shortened};
 use super::source::{HTML_INTERPRETING, HTML_PROCESSING};
 use crate::reading::DiagnosticKind;
 use crate::{Applies, Case, Judgement, Needs, Rule};
@@ -131,8 +131,7 @@ fn odd_times<'a>(case: &'a Case<'_>, odd: fn(u64) -> Option<&'static str>) -> Si
                     "" => "0",
                     digits => digits,
                 };
-                let shown = quoted(written);
-                let note = format_args!("{} ms: {what}", shown.trim_matches('"'));
+                let note = format_args!("{} ms: {what}", shortened(written));
                 seen.add(transcript, line.offset, line.len, note);
             }
         }
@@ -188,7 +187,7 @@ fn present(case: &Case<'_>) -> Judgement {
 mod tests {
     use ssekit_record::Verdict::{Info, NotApplicable, Pass, Warn};
 
-    use crate::check::sample::{Sample, place, verdict};
+    use crate::check::sample::{Sample, finding, place, verdict};
 
     fn with(value: &str) -> Sample {
         Sample::stream(format!("data: a\n\nretry: {value}\n\n"))
@@ -215,7 +214,14 @@ mod tests {
         assert_eq!(verdict(id, with("100")), Pass);
         assert_eq!(verdict(id, with("3600000")), Pass);
         assert_eq!(verdict(id, with("3600001")), Warn);
-        assert_eq!(verdict(id, with("99999999999999999999999")), Warn);
+        // As written, not what 64 bits hold of it.
+        let huge = finding(id, [with("99999999999999999999999")]);
+        assert_eq!(huge.verdict, Warn);
+        assert!(
+            huge.actual.contains("99999999999999999999999 ms"),
+            "{}",
+            huge.actual
+        );
         // Zero and what is ignored have rules of their own.
         assert_eq!(verdict(id, with("0")), Pass);
         assert_eq!(verdict(id, with("5s")), NotApplicable);

@@ -82,13 +82,18 @@ impl<'a> Sightings<'a> {
 
 /// Text of the target, made safe and short, between quotation marks.
 pub(super) fn quoted(text: &str) -> String {
+    format!("\"{}\"", shortened(text))
+}
+
+/// Text of the target, made safe and short.
+pub(super) fn shortened(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN).collect();
     let cut = shown.len() < text.len();
     shown = escape(shown.as_bytes());
     if cut {
         shown.push('…');
     }
-    format!("\"{shown}\"")
+    shown
 }
 
 /// Seconds with one decimal, for sentences.
@@ -149,7 +154,8 @@ pub(super) fn last_cr_stands_alone(transcript: &Transcript) -> bool {
     let stream = transcript.stream();
     let last = stream.slices.last().map_or(0, |s| s.at_us);
     // A server that ends lines with CRLF may hold the LF back until its next event.
-    let uses_crlf = || stream.bytes.windows(2).any(|pair| pair == b"\r\n");
+    let is_crlf = |three: &[u8]| three[0] != b'\n' && three[1..] == *b"\r\n";
+    let uses_crlf = || stream.bytes.windows(3).any(is_crlf);
     tail_is_meant(transcript)
         || (transcript.end.kind == EndKind::Left
             && transcript.end.at_us >= last + A_WHILE_US
