@@ -21,7 +21,7 @@ pub enum ConformanceError {
         reason: String,
     },
     /// Caller: the patterns exclude every check.
-    #[error("nothing selected: --only and --skip leave no check")]
+    #[error("nothing selected: --only and --skip leave no check; `ssekit list` shows them all")]
     NothingSelected,
     /// Caller or environment: the request cannot be made at all.
     #[error(transparent)]

@@ -19,6 +19,9 @@ impl Selection {
     /// # Errors
     /// When a pattern matches no check at all, is no glob, or nothing is left.
     pub fn rules(&self) -> Result<Vec<&'static Rule>, ConformanceError> {
+        if !self.only.is_empty() && self.only.iter().all(|glob| selects_nothing(glob)) {
+            return Err(ConformanceError::NothingSelected);
+        }
         let only = compile(&self.only)?;
         let skip = compile(&self.skip)?;
         let chosen: Vec<_> = registry()
@@ -31,6 +34,14 @@ impl Selection {
         }
         Ok(chosen)
     }
+}
+
+/// Whether a pattern with a wildcard matches no check. Beside others it is a mistake of the caller;
+/// alone it is a selection, of nothing.
+fn selects_nothing(pattern: &str) -> bool {
+    let is_glob = pattern.contains(['*', '?', '[', '{']);
+    let matcher = Glob::new(pattern).map(|glob| glob.compile_matcher());
+    is_glob && matcher.is_ok_and(|glob| !registry().iter().any(|rule| glob.is_match(rule.id)))
 }
 
 fn compile(patterns: &[String]) -> Result<GlobSet, ConformanceError> {
@@ -86,4 +97,35 @@ fn distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only(patterns: &[&str]) -> Result<usize, ConformanceError> {
+        let only = patterns.iter().map(|pattern| (*pattern).into()).collect();
+        let selection = Selection {
+            only,
+            skip: Vec::new(),
+        };
+        selection.rules().map(|rules| rules.len())
+    }
+
+    #[test]
+    fn a_glob_of_nothing_selects_nothing_and_an_unknown_id_is_a_mistake() {
+        assert!(matches!(
+            only(&["proxy.*"]),
+            Err(ConformanceError::NothingSelected)
+        ));
+        assert!(matches!(
+            only(&["line.knid"]),
+            Err(ConformanceError::UnknownCheck { .. })
+        ));
+        assert!(matches!(
+            only(&["line.*", "framng.*"]),
+            Err(ConformanceError::UnknownCheck { .. })
+        ));
+        assert!(only(&["line"]).is_ok_and(|count| count > 1));
+    }
 }
