@@ -243,6 +243,24 @@ async fn broken_in_one_way() {
             &["response.content-type-single"],
         ),
         (
+            "two types that differ",
+            site(|s| {
+                s.fields
+                    .insert(0, ("Content-Type".into(), "text/html".into()))
+            }),
+            &["response.content-type-single"],
+        ),
+        (
+            "a list of types",
+            site(|s| s.set("Content-Type", "text/event-stream, text/event-stream")),
+            &["response.content-type-single"],
+        ),
+        (
+            "chunked in name only",
+            raw_body(CHUNKED, b"data: a\n\ndata: b\n\n"),
+            &["framing.well-formed"],
+        ),
+        (
             "405 without allow",
             answering(
                 "PROPFIND",
@@ -345,6 +363,26 @@ async fn broken_in_one_way() {
         ),
     ])
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_follows_from_a_fault_is_no_further_finding() {
+    let broken = Origin::start(raw_body(CHUNKED, b"data: a\n\n")).await;
+    let record = judged(&broken).await;
+    assert_eq!(ids(&record, Verdict::Fail), ["framing.well-formed"]);
+    assert_eq!(ids(&record, Verdict::Warn), Vec::<&str>::new());
+    // The last LF of each event comes with the next one, and never where we leave.
+    let mut events = vec![b"data: a\r\n\r".to_vec()];
+    events.extend((0..40).map(|_| b"\ndata: a\r\n\r".to_vec()));
+    let held = Origin::start(site(|s| {
+        s.events = events;
+        s.pause = 200;
+    }))
+    .await;
+    assert_eq!(
+        ids(&judged(&held).await, Verdict::Warn),
+        ["line.crlf-split"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
