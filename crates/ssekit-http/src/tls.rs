@@ -4,7 +4,9 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
@@ -27,14 +29,26 @@ pub(crate) fn config(trust: &TlsTrust, choice: HttpChoice) -> Result<Arc<ClientC
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|e| HttpError::Trust(e.to_string()))?;
-    let roots = roots(trust)?;
+    let given = given(trust)?;
+    let mut roots = system_roots().clone();
+    for certificate in &given {
+        roots
+            .add(certificate.clone())
+            .map_err(|e| HttpError::Trust(format!("CA certificates: {e}")))?;
+    }
     let mut config = if trust.insecure {
         builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(TrustAnything(provider)))
             .with_no_client_auth()
     } else {
-        builder.with_root_certificates(roots).with_no_client_auth()
+        let by_issuer = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|e| HttpError::Trust(e.to_string()))?;
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(TrustGiven { by_issuer, given }))
+            .with_no_client_auth()
     };
     let protocols: &[&[u8]] = match choice {
         HttpChoice::Http10 => &[],
@@ -46,25 +60,19 @@ pub(crate) fn config(trust: &TlsTrust, choice: HttpChoice) -> Result<Arc<ClientC
     Ok(Arc::new(config))
 }
 
-fn roots(trust: &TlsTrust) -> Result<RootCertStore, HttpError> {
-    let mut roots = system_roots().clone();
+/// The certificates the caller trusts beside the system's.
+fn given(trust: &TlsTrust) -> Result<Vec<CertificateDer<'static>>, HttpError> {
     let Some(pem) = &trust.ca_pem else {
-        return Ok(roots);
+        return Ok(Vec::new());
     };
-    let mut added = 0;
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate =
-            certificate.map_err(|e| HttpError::Trust(format!("CA certificates: {e}")))?;
-        roots
-            .add(certificate)
-            .map_err(|e| HttpError::Trust(format!("CA certificates: {e}")))?;
-        added += 1;
-    }
-    if added == 0 {
+    let given: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|e| HttpError::Trust(format!("CA certificates: {e}")))?;
+    if given.is_empty() {
         let none = "CA certificates: no PEM certificate in the file";
         return Err(HttpError::Trust(none.into()));
     }
-    Ok(roots)
+    Ok(given)
 }
 
 /// The system's roots, read once; those of Mozilla where the system has none.
@@ -148,11 +156,74 @@ fn certificate_words(why: &CertificateError, host: &str) -> String {
             format!("the certificate is not for {host}; ask by a name it is for, or use --insecure")
         }
         CertificateError::Revoked => "the certificate has been revoked".into(),
-        // webpki tells of a self-signed authority offered as a server certificate this way.
-        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+        why if shows_an_authority(why) => {
             format!("the certificate is that of an authority, probably self-signed; {TRUST}")
         }
         other => format!("the certificate is not valid: {other}; {TRUST}"),
+    }
+}
+
+/// Whether the server's certificate is one that may sign others: what a self-signed certificate
+/// usually is, such as `openssl req -x509` makes it.
+fn shows_an_authority(why: &CertificateError) -> bool {
+    matches!(why, CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity"))
+}
+
+/// Verifies by issuer, and takes a certificate that the caller gave itself, which webpki refuses
+/// where it is an authority's. webpki has looked at the dates before that; the name is left.
+#[derive(Debug)]
+struct TrustGiven {
+    by_issuer: Arc<WebPkiServerVerifier>,
+    given: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for TrustGiven {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verified = self.by_issuer.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        match verified {
+            Err(Error::InvalidCertificate(why))
+                if shows_an_authority(&why) && self.given.contains(end_entity) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.by_issuer.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.by_issuer.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.by_issuer.supported_verify_schemes()
     }
 }
 

@@ -12,7 +12,7 @@ use hyper::body::Bytes;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use peer::*;
-use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use ssekit_http::{HttpChoice, HttpError, Options, Seen, TlsTrust, observe};
@@ -28,8 +28,13 @@ struct Identity {
 }
 
 fn identity(name: &str, last_year: i32) -> Identity {
+    identity_of(name, last_year, IsCa::NoCa)
+}
+
+fn identity_of(name: &str, last_year: i32, is_ca: IsCa) -> Identity {
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     params.not_after = date_time_ymd(last_year, 1, 1);
+    params.is_ca = is_ca;
     let key = KeyPair::generate().unwrap();
     let certificate = params.self_signed(&key).unwrap();
     let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
@@ -204,6 +209,23 @@ async fn an_end_without_close_notify_is_noted_and_framing_decides() {
     let seen = watch(&ask, &trusting(&identity)).await;
     let faults = [FaultKind::TlsUnclean, FaultKind::LastChunkMissing];
     assert_seen(&seen, EndKind::Truncated, &faults, ":\n\n:\n");
+}
+
+#[tokio::test]
+async fn a_self_signed_authority_is_trusted_when_given_itself() {
+    let authority = || IsCa::Ca(BasicConstraints::Unconstrained);
+    let mine = identity_of("127.0.0.1", 2999, authority());
+    let url = serve_tls(&mine, &["http/1.1"]).await;
+    let seen = watch(&ask(&url), &trusting(&mine)).await;
+    assert_eq!(seen.end.kind, EndKind::Clean, "{seen:?}");
+    let another = identity_of("127.0.0.1", 2999, authority());
+    let old = identity_of("127.0.0.1", 2001, authority());
+    let elsewhere = identity_of("example.org", 2999, authority());
+    for (shown, given) in [(&mine, &another), (&old, &old), (&elsewhere, &elsewhere)] {
+        let url = serve_tls(shown, &["http/1.1"]).await;
+        let seen = watch(&ask(&url), &trusting(given)).await;
+        assert_eq!(seen.end.kind, EndKind::Unreachable, "{seen:?}");
+    }
 }
 
 #[tokio::test]
