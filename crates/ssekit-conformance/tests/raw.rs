@@ -316,6 +316,22 @@ async fn broken_in_one_way() {
             &["framing.clean-end"],
         ),
         (
+            "length of less than came",
+            site(|s| {
+                s.framing = Framing::UntilClose;
+                s.set("Content-Length", "25");
+            }),
+            &["framing.no-content-length"],
+        ),
+        (
+            "length of nothing",
+            site(|s| {
+                s.framing = Framing::UntilClose;
+                s.set("Content-Length", "0");
+            }),
+            &["framing.no-content-length"],
+        ),
+        (
             "length too long",
             raw_body("Content-Length: 500\r\n", b"data: a\n\n"),
             &["framing.no-content-length"],

@@ -23,6 +23,8 @@ const READ: usize = 64 * 1024;
 const FORBIDDEN_GRACE: Duration = Duration::from_millis(200);
 /// How long bytes after the end of a message are waited for.
 const EXCESS_GRACE: Duration = Duration::from_millis(20);
+/// The same for an event stream of a declared length, whose next event may take its time.
+const STREAM_EXCESS_GRACE: Duration = Duration::from_millis(400);
 
 /// Makes the exchange on an established connection.
 pub(crate) async fn exchange<S>(
@@ -111,11 +113,11 @@ impl ResponseReader {
             self.grace = Some(if body.is_none() {
                 FORBIDDEN_GRACE
             } else {
-                EXCESS_GRACE
+                excess_grace(rec)
             });
             rec.end(EndKind::Clean, at_us, "");
         } else if rec.is_clean() {
-            self.grace = Some(EXCESS_GRACE);
+            self.grace = Some(excess_grace(rec));
         }
     }
 
@@ -204,6 +206,14 @@ impl ResponseReader {
         {
             body.read_excess(&buf[..n], rec.us(at), rec);
         }
+    }
+}
+
+fn excess_grace(rec: &Recorder<'_>) -> Duration {
+    if rec.is_measured_stream() {
+        STREAM_EXCESS_GRACE
+    } else {
+        EXCESS_GRACE
     }
 }
 

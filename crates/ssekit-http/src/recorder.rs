@@ -106,6 +106,14 @@ impl<'o> Recorder<'o> {
         self.transcript.head.is_some()
     }
 
+    /// Whether the answer is an event stream that declares its length.
+    pub fn is_measured_stream(&self) -> bool {
+        self.transcript.is_event_stream()
+            && self.transcript.head.as_ref().is_some_and(|head| {
+                head.first("content-length").is_some() && head.first("transfer-encoding").is_none()
+            })
+    }
+
     /// When the head was complete; 0 before.
     pub fn head_at_us(&self) -> u64 {
         self.transcript.head.as_ref().map_or(0, |h| h.at_us)
