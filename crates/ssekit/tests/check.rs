@@ -12,6 +12,8 @@ use serde_json::Value;
 
 fn check(arguments: &[&str]) -> (String, String, i32) {
     let mut command = cargo_bin_cmd!("ssekit");
+    // Where the tests run is not what they test.
+    command.env_remove("GITHUB_ACTIONS");
     let output = command.arg("check").args(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let code = output.status.code().unwrap();
@@ -220,6 +222,32 @@ fn a_posted_stream_gets_its_body() {
         "{request}"
     );
     assert!(request.contains("content-length: 15\r\n"), "{request}");
+}
+
+#[test]
+fn a_github_step_gets_annotations_and_no_command_of_the_target() {
+    let url = raw(|_, peer, _| {
+        send(peer, HEAD);
+        send(
+            peer,
+            "::error::forged\ndata: a\n\n##[error]forged\ndata: b\n\n",
+        );
+    });
+    let output = cargo_bin_cmd!("ssekit")
+        .env("GITHUB_ACTIONS", "true")
+        .args(["check", "--passive", "--observe", "500ms", &url])
+        .output()
+        .unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(err.starts_with("::warning "), "{err}");
+    assert!(
+        err.lines().all(|line| line.starts_with("::warning ")),
+        "{err}"
+    );
+    let out = String::from_utf8(output.stdout).unwrap();
+    let (first, rest) = out.split_once('\n').unwrap();
+    let token = first.strip_prefix("::stop-commands::").unwrap();
+    assert!(rest.ends_with(&format!("\n::{token}::\n")), "{out}");
 }
 
 #[test]
