@@ -81,12 +81,15 @@ impl<'a> Case<'a> {
     }
 
     /// Every probe that came back as an event stream, main first. Without the one that was not read
-    /// for a while: its times are ours.
+    /// for a while, whose times are ours, and without the echo endpoint's, whose values are ours. And without what the echo endpoint sent: its values are ours.
     pub fn streams(&self) -> impl Iterator<Item = (&'a Transcript, &Reading)> {
         self.observation
             .transcripts
             .iter()
-            .filter(|t| t.is_event_stream() && t.probe != Probe::Stalled.name())
+            .filter(|t| {
+                let ours = t.probe == Probe::Stalled.name() || t.probe.starts_with("echo-");
+                t.is_event_stream() && !ours
+            })
             .filter_map(|t| Some((t, self.readings.get(t.probe.as_str())?)))
     }
 

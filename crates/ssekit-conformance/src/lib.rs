@@ -11,6 +11,8 @@
 
 mod case;
 mod check;
+mod echo;
+mod endpoint;
 mod error;
 mod judge;
 mod judgement;
@@ -26,6 +28,7 @@ mod runner;
 mod selection;
 
 pub use case::Case;
+pub use echo::{EchoCase, EchoTarget};
 pub use error::ConformanceError;
 pub use judge::judge;
 pub use judgement::Judgement;

@@ -8,7 +8,8 @@ use ssekit_http::{HttpChoice, Limits, TlsTrust};
 use ssekit_record::Level;
 use url::Url;
 
-use crate::Selection;
+use crate::endpoint::Endpoint;
+use crate::{EchoTarget, Selection};
 
 /// Bytes of content stored of the main exchange, at most.
 const MAIN_BODY: usize = 10 * 1024 * 1024;
@@ -46,6 +47,10 @@ pub struct CheckOptions {
     pub limits: Limits,
     /// Name and version of a subject that was started for this run.
     pub subject: Option<String>,
+    /// Where the echo endpoint is, for the checks that send chosen values through the server.
+    pub echo: Option<EchoTarget>,
+    /// The echo endpoint, once found.
+    pub(crate) endpoint: Option<Endpoint>,
     /// Set from elsewhere, it ends a run early: open exchanges are left, no other is made, and the
     /// record judges what was seen until then.
     pub stop: Arc<AtomicBool>,
@@ -73,6 +78,8 @@ impl CheckOptions {
                 ..Limits::default()
             },
             subject: None,
+            echo: None,
+            endpoint: None,
             stop: Arc::default(),
         }
     }

@@ -7,7 +7,7 @@ use ssekit_record::{EndKind, HttpVersion, Skipped, Transcript, is_secret_field};
 use url::Url;
 
 use crate::probe::Until;
-use crate::{CheckOptions, ConformanceError, Needs, Probe, Reading, Rule};
+use crate::{CheckOptions, ConformanceError, Needs, Probe, Reading, Rule, endpoint};
 
 /// One line of `--dry-run`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +73,13 @@ pub(crate) fn unasked(probe: Probe, options: &CheckOptions) -> Option<Skipped> {
     if options.passive {
         return skip("needs further requests; --passive makes one only", false);
     }
+    if probe.is_echo() {
+        return options.echo.is_none().then(|| Skipped {
+            probe: probe.name().into(),
+            reason: "needs the echo contract; --echo says where".into(),
+            not_applicable: false,
+        });
+    }
     if options.method != "GET" {
         return skip(
             "the stream is not asked for with GET, and ssekit repeats no other method unasked",
@@ -120,6 +127,8 @@ fn condition(probe: Probe) -> &'static str {
         Probe::AcceptAny => {
             "if the main answer is an event stream, or perhaps none because of its Accept"
         }
+        Probe::Capabilities => "with --echo",
+        Probe::Echo(_) => "if an echo endpoint is found",
         _ => "if the main answer is an event stream",
     }
 }
@@ -142,6 +151,7 @@ pub(crate) fn until(probe: Probe, options: &CheckOptions) -> Until {
         | Probe::AcceptAbsent
         | Probe::Anonymous
         | Probe::Conditional => Until::Head(Duration::from_millis(300)),
+        Probe::Capabilities | Probe::Echo(_) => Until::End(Duration::from_secs(2)),
         Probe::Head => Until::End(Duration::from_millis(300)),
         Probe::Method | Probe::Missing => Until::Head(Duration::from_millis(300)),
         Probe::ResumeUnknown | Probe::ResumeLong | Probe::ResumeEmpty | Probe::ResumeNonAscii => {
@@ -163,11 +173,16 @@ fn method(probe: Probe, options: &CheckOptions) -> String {
         Probe::Head => "HEAD".into(),
         // Safe (RFC 4918 9.1) and implemented by few.
         Probe::Method => "PROPFIND".into(),
+        Probe::Capabilities => "GET".into(),
+        Probe::Echo(_) => endpoint::method(options).into(),
         _ => options.method.clone(),
     }
 }
 
 fn url(probe: Probe, options: &CheckOptions) -> Url {
+    if probe.is_echo() {
+        return endpoint::url(probe, options);
+    }
     let mut url = options.target.clone();
     if probe == Probe::Missing {
         url.set_query(None);
@@ -239,6 +254,14 @@ pub(crate) fn ask(
         Probe::Conditional => condition_on(&mut fields, learnt),
         _ => {}
     }
+    if let Probe::Echo(case) = probe {
+        return Ok(endpoint::ask(
+            case,
+            options,
+            fields,
+            same_protocol(http, learnt),
+        ));
+    }
     let keeps_body = !matches!(probe, Probe::Head | Probe::Method | Probe::Missing);
     Ok(Ask {
         probe: probe.name().into(),
@@ -257,7 +280,7 @@ pub(crate) const MARKER: &str =
 
 /// What an EventSource sends: HTML, "The EventSource interface" (Accept may be set, the cache mode
 /// is no-store, for which Fetch adds Pragma and Cache-Control).
-fn base_fields(options: &CheckOptions) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn base_fields(options: &CheckOptions) -> Vec<(String, Vec<u8>)> {
     let mut fields: Vec<(String, Vec<u8>)> = vec![
         ("Accept".into(), b"text/event-stream".to_vec()),
         ("Cache-Control".into(), b"no-cache".to_vec()),
@@ -273,7 +296,7 @@ fn base_fields(options: &CheckOptions) -> Vec<(String, Vec<u8>)> {
     fields
 }
 
-fn set(fields: &mut Vec<(String, Vec<u8>)>, name: &str, value: impl Into<String>) {
+pub(crate) fn set(fields: &mut Vec<(String, Vec<u8>)>, name: &str, value: impl Into<String>) {
     fields.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     fields.push((name.into(), value.into().into_bytes()));
 }

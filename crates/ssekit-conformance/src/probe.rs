@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use ssekit_http::{Glimpse, Seen};
 use ssekit_proto::{EventRef, Parser, Sink};
 
+use crate::EchoCase;
+
 /// One kind of exchange. Twelve or so serve every check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -51,6 +53,10 @@ pub enum Probe {
     Parallel2,
     /// A stream that ssekit stops reading (long runs only).
     Stalled,
+    /// The capabilities document of the echo endpoint.
+    Capabilities,
+    /// One value sent through the echo endpoint.
+    Echo(EchoCase),
 }
 
 /// When a probe has seen enough.
@@ -94,7 +100,14 @@ impl Probe {
             Self::Parallel1 => "parallel-1",
             Self::Parallel2 => "parallel-2",
             Self::Stalled => "stalled",
+            Self::Capabilities => "capabilities",
+            Self::Echo(case) => case.name(),
         }
+    }
+
+    /// Whether it asks the echo endpoint.
+    pub(crate) fn is_echo(self) -> bool {
+        matches!(self, Self::Capabilities | Self::Echo(_))
     }
 
     /// Whether it must run at the same time as its like, and is not asked again alone.
@@ -125,6 +138,8 @@ impl Probe {
             Self::Conditional => "a conditional request",
             Self::Parallel1 | Self::Parallel2 => "one of two further streams at the same time",
             Self::Stalled => "a stream that is not read",
+            Self::Capabilities => "what the echo endpoint can do",
+            Self::Echo(case) => case.about(),
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::plan::{self, Learnt};
 use crate::probe::{Stall, Until, Watch};
-use crate::{CheckOptions, ConformanceError, Probe, Reading, Rule, judge};
+use crate::{CheckOptions, ConformanceError, EchoCase, Probe, Reading, Rule, endpoint, judge};
 
 /// Connections open at once, at most.
 const AT_ONCE: usize = 4;
@@ -21,6 +21,8 @@ const HEAD_WAIT: Duration = Duration::from_secs(2);
 /// Time given to asking again, alone, what got no answer beside others.
 const SECOND_TRIES: Duration = Duration::from_secs(8);
 
+/// Bytes of content stored of an exchange that echoes a large value.
+const LARGE_BODY: usize = 4 * 1024 * 1024;
 /// Bytes of content kept at least of a stream that was not read for a while.
 const STALLED_BODY: usize = 24 * 1024 * 1024;
 
@@ -73,6 +75,9 @@ pub async fn check(
     let mut observation = Observation::new(ssekit_record::redact_url(&options.target));
     observation.subject.clone_from(&options.subject);
     observation.skipped = unasked(options, &rules);
+    let mut options = options.clone();
+    let (document, probes) = find_endpoint(&mut options, probes, &mut observation).await?;
+    let options = &options;
     let main = observe_main(options, sink).await?;
     let rest = probes.into_iter().filter(|probe| *probe != Probe::Main);
     let (asked, spared) = rest.partition::<Vec<_>, _>(|probe| plan::is_worth(*probe, &main));
@@ -87,6 +92,7 @@ pub async fn check(
     if !options.stopped() && !asked.is_empty() {
         follow_up(options, &asked, &mut observation, sink).await?;
     }
+    observation.transcripts.extend(document);
     if options.stopped() {
         observation.outcome = "interrupted".into();
     }
@@ -96,6 +102,38 @@ pub async fn check(
         record,
         observation,
     })
+}
+
+/// Finds the echo endpoint where the probes need one. Gives its document, and the probes that can be
+/// made with what was found.
+async fn find_endpoint(
+    options: &mut CheckOptions,
+    probes: Vec<Probe>,
+    observation: &mut Observation,
+) -> Result<(Option<Transcript>, Vec<Probe>), ConformanceError> {
+    if options.echo.is_none() || options.passive {
+        return Ok((None, probes));
+    }
+    let found = endpoint::find(options, &exchange(options, options.timeout.min(HEAD_WAIT))).await?;
+    let is_found = found.is_ok();
+    let document = match found {
+        Ok((endpoint, document)) => {
+            options.endpoint = Some(endpoint);
+            endpoint::as_target(options);
+            Some(document)
+        }
+        Err(reason) => {
+            let skipped = endpoint::skipped(&probes, &reason);
+            observation.skipped.extend(skipped);
+            None
+        }
+    };
+    let keeps = |probe: &Probe| match probe {
+        Probe::Capabilities => false,
+        Probe::Echo(_) => is_found,
+        _ => true,
+    };
+    Ok((document, probes.into_iter().filter(keeps).collect()))
 }
 
 fn unasked(options: &CheckOptions, rules: &[&'static Rule]) -> Vec<Skipped> {
@@ -165,8 +203,28 @@ async fn follow_up(
         transcript: &main,
         reading: &reading,
     };
+    let head_us = main.head.as_ref().map_or(0, |head| head.at_us);
+    let patience = HEAD_WAIT
+        .max(Duration::from_micros(head_us) * 2)
+        .min(options.timeout);
+    let mut exchange = exchange(options, patience);
+    exchange.limits.body = exchange.limits.body.min(FOLLOW_UP_BODY);
+    let mut seen = canary(probes, options, learnt, &exchange, sink).await?;
+    let works = seen
+        .iter()
+        .all(|(_, _, transcript)| transcript.is_event_stream());
     let mut waiting = Vec::new();
     for probe in probes.iter().copied() {
+        if probe == Probe::Echo(EchoCase::CanaryData) {
+            continue;
+        }
+        if probe.is_echo() && !works {
+            let reason = "the echo endpoint did not send a plain event";
+            observation
+                .skipped
+                .extend(endpoint::skipped(&[probe], reason));
+            continue;
+        }
         match plan::ask(probe, options, Some(learnt)) {
             Ok(ask) => waiting.push((probe, ask)),
             Err(skipped) => {
@@ -177,13 +235,7 @@ async fn follow_up(
     }
     // What must run side by side begins side by side, while there is room for all of it.
     waiting.sort_by_key(|(probe, _)| !probe.is_beside_others());
-    let head_us = main.head.as_ref().map_or(0, |head| head.at_us);
-    let patience = HEAD_WAIT
-        .max(Duration::from_micros(head_us) * 2)
-        .min(options.timeout);
-    let mut exchange = exchange(options, patience);
-    exchange.limits.body = exchange.limits.body.min(FOLLOW_UP_BODY);
-    let mut seen = several(waiting, options, &exchange, sink).await?;
+    seen.extend(several(waiting, options, &exchange, sink).await?);
     ask_again(&mut seen, options, &exchange, sink).await?;
     observation.transcripts.push(main);
     observation
@@ -193,6 +245,28 @@ async fn follow_up(
 }
 
 type Exchanged = (Probe, Ask, Transcript);
+
+/// The first exchange with the echo endpoint, alone: one that hangs or refuses everything is asked
+/// nothing more.
+async fn canary(
+    probes: &[Probe],
+    options: &CheckOptions,
+    learnt: Learnt<'_>,
+    exchange: &Options,
+    sink: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> Result<Vec<Exchanged>, ConformanceError> {
+    let probe = Probe::Echo(EchoCase::CanaryData);
+    let Some(ask) = plan::ask(probe, options, Some(learnt))
+        .ok()
+        .filter(|_| probes.contains(&probe))
+    else {
+        return Ok(Vec::new());
+    };
+    sink(Progress::Started(probe));
+    let transcript = one(&ask, &options.stop, exchange, plan::until(probe, options)).await?;
+    sink(Progress::Finished(probe, &transcript));
+    Ok(vec![(probe, ask, transcript)])
+}
 
 async fn several(
     waiting: Vec<(Probe, Ask)>,
@@ -211,7 +285,10 @@ async fn several(
             };
             sink(Progress::Started(probe));
             let until = plan::until(probe, options);
-            let (stop, exchange) = (Arc::clone(&options.stop), exchange.clone());
+            let (stop, mut exchange) = (Arc::clone(&options.stop), exchange.clone());
+            if matches!(probe, Probe::Echo(case) if case.is_large()) {
+                exchange.limits.body = LARGE_BODY;
+            }
             running.spawn(async move {
                 let transcript = if probe == Probe::Stalled {
                     stalled(&ask, stop, &exchange, until).await
@@ -242,7 +319,7 @@ async fn several(
     Ok(seen)
 }
 
-async fn one(
+pub(crate) async fn one(
     ask: &Ask,
     stop: &AtomicBool,
     exchange: &Options,

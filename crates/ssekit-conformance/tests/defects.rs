@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ssekit_conformance::{CheckOptions, check, registry};
+use ssekit_conformance::{CheckOptions, EchoTarget, Needs, check, registry, rule};
 use ssekit_http::HttpChoice;
 use ssekit_record::{CheckRecord, Verdict};
 use ssekit_server::{Config, Defect, DefectEntry, Server};
@@ -73,6 +73,7 @@ struct Look {
     long: bool,
     window_ms: u64,
     credentials: bool,
+    echo: bool,
 }
 
 impl Look {
@@ -85,12 +86,14 @@ impl Look {
             "lifecycle.half-open" => (true, 2_500),
             _ => (false, 2_000),
         };
+        let echo = rule(check).is_some_and(|rule| rule.needs == Needs::Echo);
         Self {
             transport,
             path,
             long,
             window_ms,
             credentials: path.starts_with("/private"),
+            echo,
         }
     }
 
@@ -110,6 +113,7 @@ impl Look {
         options.http = self.transport.http();
         options.trust.ca_pem = server.certificate_pem().map(|pem| pem.as_bytes().to_vec());
         options.long = self.long;
+        options.echo = self.echo.then_some(EchoTarget::Beside);
         if self.floods() {
             options.selection.only = FLOODED.map(Into::into).to_vec();
         }

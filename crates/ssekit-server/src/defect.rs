@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    /// Every check of the groups response to lifecycle that needs no echo endpoint.
+    /// Every check.
     const CHECKS: &str = "
         response.status-200 response.content-type response.content-type-single
         response.charset-utf8 response.charset-absent response.accept-exact
@@ -153,7 +153,9 @@ mod tests {
         resume.no-reflection resume.204-stops resume.close-without-event resume.auth
         cache.no-store cache.not-shared cache.no-transform cache.validators buffering.hint
         lifecycle.min-duration lifecycle.half-open lifecycle.parallel
-        lifecycle.keepalive-headers";
+        lifecycle.keepalive-headers
+        encoding.astral encoding.split-char encoding.nul data.multiline
+        data.crlf-normalised data.injection data.trailing-newline data.empty data.leading-space data.colon data.unicode-breaks data.large event.injection event.fidelity id.reset id.injection id.fidelity retry.fidelity retry.injection heartbeat.injection";
 
     #[test]
     fn every_check_has_a_defect_of_its_name() {

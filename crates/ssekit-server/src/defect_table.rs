@@ -1,7 +1,8 @@
 //! The table of defects, in the order of the catalogue of checks: long because it is one.
 use crate::DefectEntry;
 use crate::flaw::{
-    Flaw::{Flow, Head, Resume, Route, Text, Wire},
+    EchoFlaw as E,
+    Flaw::{Echo, Flow, Head, Resume, Route, Text, Wire},
     FlowFlaw as F, HeadFlaw as H, ResumeFlaw as S, RouteFlaw as R, TextFlaw as T, WireFlaw as W,
 };
 
@@ -582,4 +583,107 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         "sends Connection: keep-alive",
     )
     .h1(),
+    D::new(
+        "encoding.astral",
+        Echo(E::NoAstral),
+        "replaces characters beyond U+FFFF",
+    )
+    .also(&["encoding.split-char"]),
+    D::new(
+        "encoding.split-char",
+        Echo(E::Blocks(4096)),
+        "decodes data in blocks of 4 KiB",
+    ),
+    D::new("encoding.nul", Echo(E::CutAtNul), "ends data at U+0000"),
+    D::new(
+        "data.multiline",
+        Echo(E::FirstLine),
+        "sends the first line of data only",
+    )
+    .also(&["data.large", "data.crlf-normalised"]),
+    D::new(
+        "data.crlf-normalised",
+        Echo(E::NoCr),
+        "leaves CR out of data",
+    ),
+    D::new(
+        "data.injection",
+        Echo(E::FieldsInData),
+        "writes lines of data that look like fields as fields",
+    ),
+    D::new(
+        "data.injection/cr",
+        Echo(E::RawCr),
+        "writes a CR in data as it is",
+    )
+    .also(&["data.crlf-normalised"]),
+    D::new(
+        "data.injection/blank",
+        Echo(E::BlankInData),
+        "writes empty lines in data as they are",
+    )
+    .also(&["data.trailing-newline"]),
+    D::new(
+        "data.trailing-newline",
+        Echo(E::TrimEnd),
+        "leaves out line ends at the end of data",
+    ),
+    D::new(
+        "data.empty",
+        Echo(E::NoEmpty),
+        "sends no event for empty data",
+    ),
+    D::new(
+        "data.leading-space",
+        Echo(E::NoSpace),
+        "writes no space after the colon of data",
+    )
+    .also(&["data.multiline"]),
+    D::new(
+        "data.colon",
+        Echo(E::NoColon),
+        "leaves out a colon at the beginning of data",
+    ),
+    D::new(
+        "data.unicode-breaks",
+        Echo(E::UnicodeLines),
+        "splits data at every line end that Unicode knows",
+    ),
+    D::new("data.large", Echo(E::CutAt(65_536)), "cuts data at 64 KiB"),
+    D::new(
+        "event.injection",
+        Echo(E::RawType),
+        "writes line ends in an event type as they are",
+    ),
+    D::new(
+        "event.fidelity",
+        Echo(E::AsciiType),
+        "leaves out an event type that is not ASCII",
+    ),
+    D::new("id.reset", Echo(E::NoReset), "leaves out an empty id"),
+    D::new(
+        "id.injection",
+        Echo(E::RawId),
+        "writes line ends in an id as they are",
+    ),
+    D::new(
+        "id.fidelity",
+        Echo(E::AsciiId),
+        "percent-encodes an id that is not ASCII",
+    ),
+    D::new(
+        "retry.fidelity",
+        Echo(E::NoLoneRetry),
+        "sends no reconnection time without data",
+    ),
+    D::new(
+        "retry.injection",
+        Echo(E::RawRetry),
+        "writes a reconnection time as it is",
+    ),
+    D::new(
+        "heartbeat.injection",
+        Echo(E::RawComment),
+        "writes line ends in a comment as they are",
+    ),
 ];

@@ -9,6 +9,8 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::{
     answer::{self, Content, Source},
+    echo_flaw,
+    flaw::EchoFlaw,
     piece::Write,
     subscription::stopped,
 };
@@ -39,6 +41,7 @@ pub(crate) fn capabilities(limits: &ScriptLimits, active_streams: usize) -> Resp
 pub(crate) fn perform(
     json: &[u8],
     limits: &ScriptLimits,
+    flaw: Option<EchoFlaw>,
     stop: watch::Receiver<bool>,
     room: OwnedSemaphorePermit,
 ) -> Response<Content> {
@@ -50,13 +53,15 @@ pub(crate) fn perform(
         return with_status(code);
     }
     for (index, step) in script.steps.iter().enumerate() {
-        if let Err(reason) = representable(step) {
+        let checked = flaw.map_or_else(|| step.clone(), |flaw| echo_flaw::checked(flaw, step));
+        if let Err(reason) = representable(&checked) {
             let reason = format!("step {}: {reason}", index + 1);
             return answer::refusal(StatusCode::UNPROCESSABLE_ENTITY, &reason);
         }
     }
     let performance = Performance {
         steps: script.steps.into(),
+        flaw,
         stop,
         _room: room,
     };
@@ -74,6 +79,7 @@ fn status_of(error: &ScriptError) -> StatusCode {
 /// A script being performed.
 struct Performance {
     steps: VecDeque<Step>,
+    flaw: Option<EchoFlaw>,
     stop: watch::Receiver<bool>,
     _room: OwnedSemaphorePermit,
 }
@@ -96,7 +102,10 @@ impl Source for Performance {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     return Some(Write::Break);
                 }
-                step => return Some(encode(&step).into()),
+                step => {
+                    let spoilt = self.flaw.and_then(|flaw| echo_flaw::spoilt(flaw, &step));
+                    return Some(spoilt.unwrap_or_else(|| encode(&step)).into());
+                }
             }
         }
     }
@@ -206,7 +215,7 @@ mod tests {
     async fn perform(json: &str) -> (u16, Result<String, Vec<u8>>) {
         let (_keep, stop) = watch::channel(false);
         let room = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let answer = super::perform(json.as_bytes(), &ScriptLimits::default(), stop, room);
+        let answer = super::perform(json.as_bytes(), &ScriptLimits::default(), None, stop, room);
         let (head, mut content) = answer.into_parts();
         let mut bytes = Vec::new();
         while let Some(frame) = content.frame().await {

@@ -15,6 +15,8 @@ pub(crate) enum Flaw {
     Flow(FlowFlaw),
     /// In the HTTP/1.1 message.
     Wire(WireFlaw),
+    /// In what the echo endpoint makes of a value.
+    Echo(EchoFlaw),
 }
 
 /// A flaw in the head of a stream.
@@ -184,6 +186,55 @@ pub(crate) enum WireFlaw {
     Http10Coding,
     /// Content in the answer to HEAD.
     HeadContent,
+}
+
+/// A flaw in what the echo endpoint makes of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EchoFlaw {
+    /// Characters beyond U+FFFF become U+FFFD.
+    NoAstral,
+    /// Data is decoded in blocks of this many bytes.
+    Blocks(usize),
+    /// Data ends at U+0000.
+    CutAtNul,
+    /// Lines of data after the first are lost, unless they are empty.
+    FirstLine,
+    /// CR is left out of data.
+    NoCr,
+    /// CR stands raw in data.
+    RawCr,
+    /// Lines of data that look like fields are written as such.
+    FieldsInData,
+    /// Empty lines inside data are written as such.
+    BlankInData,
+    /// Line ends at the end of data are left out.
+    TrimEnd,
+    /// Events with empty data are not sent.
+    NoEmpty,
+    /// No space after `data:`.
+    NoSpace,
+    /// A colon at the beginning of data is taken for a comment's.
+    NoColon,
+    /// Data is split at every line end that Unicode knows.
+    UnicodeLines,
+    /// Data is cut at this many characters.
+    CutAt(usize),
+    /// The event type is written as it is, line ends included.
+    RawType,
+    /// An event type that is not ASCII is left out.
+    AsciiType,
+    /// The id is written as it is, line ends included.
+    RawId,
+    /// An id is percent-encoded where it is not ASCII.
+    AsciiId,
+    /// An empty id is left out.
+    NoReset,
+    /// The reconnection time is not sent without data.
+    NoLoneRetry,
+    /// The reconnection time is written as it is, line ends included.
+    RawRetry,
+    /// A comment is written as it is, line ends included.
+    RawComment,
 }
 
 impl Flaw {

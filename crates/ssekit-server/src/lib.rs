@@ -11,6 +11,7 @@ mod connection;
 mod defect;
 mod defect_table;
 mod echo;
+mod echo_flaw;
 mod error;
 mod events;
 mod flaw;

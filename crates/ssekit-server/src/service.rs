@@ -197,7 +197,7 @@ impl Service {
             return echo::capabilities(&self.limits, self.journal.streams());
         };
         match self.make_room(Some(json.len() as u64)) {
-            Some(room) => echo::perform(json.as_bytes(), &self.limits, self.stop.clone(), room),
+            Some(room) => self.perform(json.as_bytes(), room),
             None => unavailable("too many scripts at once"),
         }
     }
@@ -218,11 +218,19 @@ impl Service {
         match body.collect().await {
             Ok(json) => {
                 let json = json.to_bytes();
-                echo::perform(&json, &self.limits, self.stop.clone(), room)
+                self.perform(&json, room)
             }
             Err(error) if error.is::<LengthLimitError>() => self.too_large(),
             Err(_) => answer::refusal(StatusCode::BAD_REQUEST, "the script cannot be read"),
         }
+    }
+
+    fn perform(&self, json: &[u8], room: OwnedSemaphorePermit) -> Response<Content> {
+        let flaw = match self.flaw {
+            Some(Flaw::Echo(flaw)) => Some(flaw),
+            _ => None,
+        };
+        echo::perform(json, &self.limits, flaw, self.stop.clone(), room)
     }
 
     fn too_large(&self) -> Response<Content> {

@@ -6,9 +6,14 @@ mod chunking;
 mod data;
 #[cfg(test)]
 mod data_tests;
+mod echoed;
 mod encoding;
 mod ending;
 mod event;
+mod fidelity;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod fidelity_tests;
 mod finish;
 mod flush;
 mod framing;
@@ -41,7 +46,7 @@ mod stray;
 use crate::Rule;
 
 /// Every group, in the order of the catalogue.
-pub(crate) const GROUPS: [&[Rule]; 17] = [
+pub(crate) const GROUPS: [&[Rule]; 18] = [
     status::RULES,
     media_type::RULES,
     negotiation::RULES,
@@ -56,6 +61,7 @@ pub(crate) const GROUPS: [&[Rule]; 17] = [
     id::RULES,
     retry::RULES,
     heartbeat::RULES,
+    fidelity::RULES,
     resume::RULES,
     cache::RULES,
     lifecycle::RULES,

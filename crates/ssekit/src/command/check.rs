@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum as _};
 use ssekit_conformance::launch::{launch, version};
-use ssekit_conformance::{CheckOptions, Checked, Selection, check, judge, plan};
+use ssekit_conformance::{CheckOptions, Checked, EchoTarget, Selection, check, judge, plan};
 use ssekit_record::{CheckRecord, ExitCode, Level, LoadError, Observation};
 use ssekit_report::text::{columns, counted, duration as span, harmless};
 use ssekit_report::{github, terminal};
@@ -55,6 +55,17 @@ pub struct Arguments {
     /// Also the checks that need a long observation
     #[arg(long)]
     long: bool,
+    /// The server implements the echo contract: send it chosen values and see what arrives. Without
+    /// a URL the target itself, `echo` beside it and `/echo` are tried
+    #[arg(
+        long,
+        value_name = "URL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        conflicts_with = "passive"
+    )]
+    echo: Option<String>,
     /// Show what would be asked, and ask nothing
     #[arg(long, conflicts_with = "subject")]
     dry_run: bool,
@@ -164,6 +175,11 @@ impl Arguments {
         options.long = self.long;
         options.selection = self.selection();
         options.gate = self.level;
+        options.echo = match self.echo.as_deref() {
+            None => None,
+            Some("") => Some(EchoTarget::Beside),
+            Some(text) => Some(EchoTarget::At(url(text)?)),
+        };
         Ok(options)
     }
 
