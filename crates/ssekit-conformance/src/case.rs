@@ -81,7 +81,8 @@ impl<'a> Case<'a> {
     }
 
     /// Every probe that came back as an event stream, main first. Without the one that was not read
-    /// for a while, whose times are ours, and without the echo endpoint's, whose values are ours. And without what the echo endpoint sent: its values are ours.
+    /// for a while, whose times are ours, and without what the echo endpoint sent, whose values are
+    /// ours.
     pub fn streams(&self) -> impl Iterator<Item = (&'a Transcript, &Reading)> {
         self.observation
             .transcripts

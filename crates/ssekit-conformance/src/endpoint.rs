@@ -13,8 +13,10 @@ use crate::probe::Until;
 use crate::runner::one;
 use crate::{CheckOptions, ConformanceError, EchoCase, EchoTarget, Probe};
 
-/// Pause between the events of a stream that the endpoint is asked for.
+/// Shortest pause between the events of a stream that the endpoint is asked for.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Events of such a stream within the observation: few enough for the script to stand in a URL.
+const MOST_EVENTS: u32 = 30;
 
 /// An echo endpoint that answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +122,7 @@ pub(crate) fn method(options: &CheckOptions) -> &'static str {
 }
 
 /// URL of a probe's request; the script itself is not part of it.
-pub(crate) fn url(_probe: Probe, options: &CheckOptions) -> Url {
+pub(crate) fn url(options: &CheckOptions) -> Url {
     match (&options.endpoint, &options.echo) {
         (Some(endpoint), _) => endpoint.url.clone(),
         (None, Some(EchoTarget::At(url))) => url.clone(),
@@ -139,7 +141,7 @@ pub(crate) fn ask(
     let mut ask = Ask {
         probe: probe.name().into(),
         method: method(options).into(),
-        url: url(probe, options),
+        url: url(options),
         fields,
         secret_fields: options.secret_fields.clone(),
         body: None,
@@ -172,16 +174,17 @@ fn give(
 }
 
 /// Makes the echo endpoint itself the stream to observe, where it is the target: one event each
-/// [`PAUSE`] for longer than the observation lasts. Without ids: nothing can be resumed.
+/// [`PAUSE`], or less often in a long observation, for longer than the observation lasts. Without ids: nothing can be resumed.
 pub(crate) fn as_target(options: &mut CheckOptions) {
     let Some(endpoint) = options.endpoint.clone().filter(|e| e.url == options.target) else {
         return;
     };
-    let ms = u64::try_from(PAUSE.as_millis()).unwrap_or(200);
-    let count = (options.window().as_millis() / PAUSE.as_millis() + 10).min(500);
+    let pause = PAUSE.max(options.window() / MOST_EVENTS);
+    let ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+    let count = options.window().as_millis() / pause.as_millis() + 5;
     let steps = (0..count).flat_map(|n| {
         let event = Step::Event {
-            data: Some(format!("{{\"tick\":{n}}}")),
+            data: Some(format!("tick {n}")),
             event: None,
             id: None,
             retry: None,

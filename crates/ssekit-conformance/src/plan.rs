@@ -181,7 +181,7 @@ fn method(probe: Probe, options: &CheckOptions) -> String {
 
 fn url(probe: Probe, options: &CheckOptions) -> Url {
     if probe.is_echo() {
-        return endpoint::url(probe, options);
+        return endpoint::url(options);
     }
     let mut url = options.target.clone();
     if probe == Probe::Missing {
@@ -255,6 +255,13 @@ pub(crate) fn ask(
         _ => {}
     }
     if let Probe::Echo(case) = probe {
+        if case.is_large() && endpoint::method(options) != "POST" {
+            return Err(Skipped {
+                probe: probe.name().into(),
+                reason: "too long for a URL, and the echo endpoint takes no POST".into(),
+                not_applicable: false,
+            });
+        }
         return Ok(endpoint::ask(
             case,
             options,

@@ -154,8 +154,10 @@ mod tests {
         cache.no-store cache.not-shared cache.no-transform cache.validators buffering.hint
         lifecycle.min-duration lifecycle.half-open lifecycle.parallel
         lifecycle.keepalive-headers
-        encoding.astral encoding.split-char encoding.nul data.multiline
-        data.crlf-normalised data.injection data.trailing-newline data.empty data.leading-space data.colon data.unicode-breaks data.large event.injection event.fidelity id.reset id.injection id.fidelity retry.fidelity retry.injection heartbeat.injection";
+        encoding.astral encoding.split-char encoding.nul data.multiline data.crlf-normalised
+        data.injection data.trailing-newline data.empty data.leading-space data.colon
+        data.unicode-breaks data.large event.injection event.fidelity id.reset id.injection
+        id.fidelity retry.fidelity retry.injection heartbeat.injection";
 
     #[test]
     fn every_check_has_a_defect_of_its_name() {
