@@ -150,10 +150,14 @@ pub(crate) fn until(probe: Probe, options: &CheckOptions) -> Until {
         | Probe::AcceptAny
         | Probe::AcceptAbsent
         | Probe::Anonymous
+        | Probe::CorsOrigin
+        | Probe::CorsOther
         | Probe::Conditional => Until::Head(Duration::from_millis(300)),
         Probe::Capabilities | Probe::Echo(_) => Until::End(Duration::from_secs(2)),
         Probe::Head => Until::End(Duration::from_millis(300)),
-        Probe::Method | Probe::Missing => Until::Head(Duration::from_millis(300)),
+        Probe::Method | Probe::Missing | Probe::CorsMissing | Probe::Preflight => {
+            Until::Head(Duration::from_millis(300))
+        }
         Probe::ResumeUnknown | Probe::ResumeLong | Probe::ResumeEmpty | Probe::ResumeNonAscii => {
             Until::Events(2, short)
         }
@@ -173,6 +177,7 @@ fn method(probe: Probe, options: &CheckOptions) -> String {
         Probe::Head => "HEAD".into(),
         // Safe (RFC 4918 9.1) and implemented by few.
         Probe::Method => "PROPFIND".into(),
+        Probe::Preflight => "OPTIONS".into(),
         Probe::Capabilities => "GET".into(),
         Probe::Echo(_) => endpoint::method(options).into(),
         _ => options.method.clone(),
@@ -184,7 +189,7 @@ fn url(probe: Probe, options: &CheckOptions) -> Url {
         return endpoint::url(options);
     }
     let mut url = options.target.clone();
-    if probe == Probe::Missing {
+    if matches!(probe, Probe::Missing | Probe::CorsMissing) {
         url.set_query(None);
         // A sibling of the stream, so that the same application answers.
         let path = url.path().to_owned();
@@ -250,6 +255,20 @@ pub(crate) fn ask(
         Probe::AcceptAny => set(&mut fields, "Accept", "*/*"),
         Probe::AcceptJson => set(&mut fields, "Accept", "application/json"),
         Probe::Method => set(&mut fields, "Depth", "0"),
+        Probe::CorsOrigin | Probe::CorsMissing => set(&mut fields, "Origin", ORIGIN),
+        Probe::CorsOther => set(&mut fields, "Origin", OTHER_ORIGIN),
+        Probe::Preflight => {
+            // A preflight never carries credentials (Fetch, CORS-preflight fetch).
+            fields.retain(|(name, _)| !is_credential(name));
+            set(&mut fields, "Accept", "*/*");
+            set(&mut fields, "Origin", ORIGIN);
+            set(&mut fields, "Access-Control-Request-Method", "GET");
+            set(
+                &mut fields,
+                "Access-Control-Request-Headers",
+                "last-event-id",
+            );
+        }
         Probe::Http10 => http = HttpChoice::Http10,
         Probe::Conditional => condition_on(&mut fields, learnt),
         _ => {}
@@ -269,7 +288,10 @@ pub(crate) fn ask(
             same_protocol(http, learnt),
         ));
     }
-    let keeps_body = !matches!(probe, Probe::Head | Probe::Method | Probe::Missing);
+    let keeps_body = !matches!(
+        probe,
+        Probe::Head | Probe::Method | Probe::Missing | Probe::CorsMissing | Probe::Preflight
+    );
     Ok(Ask {
         probe: probe.name().into(),
         method: method(probe, options),
@@ -280,6 +302,11 @@ pub(crate) fn ask(
         http: same_protocol(http, learnt),
     })
 }
+
+/// The origin that asks.
+pub(crate) const ORIGIN: &str = "https://ssekit.example";
+/// Another that asks.
+pub(crate) const OTHER_ORIGIN: &str = "https://other.ssekit.example";
 
 /// The value of the marker probe: percent-encoded line ends, for servers that decode what they copy.
 pub(crate) const MARKER: &str =

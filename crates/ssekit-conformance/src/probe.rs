@@ -53,6 +53,14 @@ pub enum Probe {
     Parallel2,
     /// A stream that ssekit stops reading (long runs only).
     Stalled,
+    /// With an `Origin`.
+    CorsOrigin,
+    /// With another `Origin`.
+    CorsOther,
+    /// A CORS preflight for `Last-Event-ID`.
+    Preflight,
+    /// A path that should not exist, with an `Origin`.
+    CorsMissing,
     /// The capabilities document of the echo endpoint.
     Capabilities,
     /// One value sent through the echo endpoint.
@@ -100,6 +108,10 @@ impl Probe {
             Self::Parallel1 => "parallel-1",
             Self::Parallel2 => "parallel-2",
             Self::Stalled => "stalled",
+            Self::CorsOrigin => "cors-origin",
+            Self::CorsOther => "cors-other",
+            Self::Preflight => "preflight",
+            Self::CorsMissing => "cors-missing",
             Self::Capabilities => "capabilities",
             Self::Echo(case) => case.name(),
         }
@@ -138,6 +150,10 @@ impl Probe {
             Self::Conditional => "a conditional request",
             Self::Parallel1 | Self::Parallel2 => "one of two further streams at the same time",
             Self::Stalled => "a stream that is not read",
+            Self::CorsOrigin => "with an Origin",
+            Self::CorsOther => "with another Origin",
+            Self::Preflight => "a CORS preflight for Last-Event-ID",
+            Self::CorsMissing => "a path that should not exist, with an Origin",
             Self::Capabilities => "what the echo endpoint can do",
             Self::Echo(case) => case.about(),
         }

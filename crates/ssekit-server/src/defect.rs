@@ -154,6 +154,7 @@ mod tests {
         cache.no-store cache.not-shared cache.no-transform cache.validators buffering.hint
         lifecycle.min-duration lifecycle.half-open lifecycle.parallel
         lifecycle.keepalive-headers
+        cors.acao cors.credentials cors.vary cors.reflect-any cors.preflight-lei cors.on-errors
         encoding.astral encoding.split-char encoding.nul data.multiline data.crlf-normalised
         data.injection data.trailing-newline data.empty data.leading-space data.colon
         data.unicode-breaks data.large event.injection event.fidelity id.reset id.injection

@@ -1,8 +1,8 @@
 //! The table of defects, in the order of the catalogue of checks: long because it is one.
 use crate::DefectEntry;
 use crate::flaw::{
-    EchoFlaw as E,
-    Flaw::{Echo, Flow, Head, Resume, Route, Text, Wire},
+    CorsFlaw as C, EchoFlaw as E,
+    Flaw::{Cors, Echo, Flow, Head, Resume, Route, Text, Wire},
     FlowFlaw as F, HeadFlaw as H, ResumeFlaw as S, RouteFlaw as R, TextFlaw as T, WireFlaw as W,
 };
 
@@ -685,5 +685,43 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         "heartbeat.injection",
         Echo(E::RawComment),
         "writes line ends in a comment as they are",
+    ),
+    D::new(
+        "cors.acao",
+        Head(H::Again("access-control-allow-origin", "*")),
+        "sends Access-Control-Allow-Origin twice",
+    ),
+    D::new(
+        "cors.acao/slash",
+        Head(H::Field(
+            "access-control-allow-origin",
+            "https://ssekit.example/",
+        )),
+        "allows an origin with a slash at its end",
+    ),
+    D::new(
+        "cors.credentials",
+        Head(H::Field("access-control-allow-credentials", "true")),
+        "allows credentials to every origin at once",
+    ),
+    D::new(
+        "cors.vary",
+        Cors(C::NoVary),
+        "reflects the origin in an answer that may be stored",
+    ),
+    D::new(
+        "cors.reflect-any",
+        Cors(C::ReflectsAny),
+        "allows credentials to whichever origin asks",
+    ),
+    D::new(
+        "cors.preflight-lei",
+        Cors(C::NoPreflight),
+        "does not allow Last-Event-ID in a preflight",
+    ),
+    D::new(
+        "cors.on-errors",
+        Cors(C::NotOnErrors),
+        "sends no CORS fields with errors",
     ),
 ];

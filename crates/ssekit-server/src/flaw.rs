@@ -17,6 +17,8 @@ pub(crate) enum Flaw {
     Wire(WireFlaw),
     /// In what the echo endpoint makes of a value.
     Echo(EchoFlaw),
+    /// In the CORS fields.
+    Cors(CorsFlaw),
 }
 
 /// A flaw in the head of a stream.
@@ -186,6 +188,19 @@ pub(crate) enum WireFlaw {
     Http10Coding,
     /// Content in the answer to HEAD.
     HeadContent,
+}
+
+/// A flaw in the CORS fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CorsFlaw {
+    /// The origin is reflected in an answer that may be stored, without `Vary: Origin`.
+    NoVary,
+    /// Every origin is reflected, with credentials.
+    ReflectsAny,
+    /// A preflight does not allow `Last-Event-ID`.
+    NoPreflight,
+    /// Errors carry no CORS fields.
+    NotOnErrors,
 }
 
 /// A flaw in what the echo endpoint makes of a value.

@@ -5,7 +5,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ssekit_scenario::ScriptLimits;
@@ -17,7 +17,7 @@ use crate::{
     answer::{self, Content},
     clock::Clock,
     echo,
-    flaw::{Flaw, RouteFlaw},
+    flaw::{CorsFlaw, Flaw, RouteFlaw},
     journal::Journal,
     page,
 };
@@ -109,7 +109,12 @@ impl Service {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let line = self.journal.open(&request);
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let is_preflight = request.method() == Method::OPTIONS;
         let mut answer = self.route(request).await;
+        if let (Some(Flaw::Cors(flaw)), Some(origin)) = (self.flaw, origin) {
+            spoil_cors(flaw, origin, is_preflight, &mut answer);
+        }
         if answer.status().is_client_error() || answer.status().is_server_error() {
             answer = self.spoil_error(answer);
         }
@@ -255,6 +260,35 @@ fn content_length(fields: &HeaderMap) -> Option<u64> {
         .ok()?
         .parse()
         .ok()
+}
+
+/// The defects in the CORS fields.
+fn spoil_cors(
+    flaw: CorsFlaw,
+    origin: HeaderValue,
+    is_preflight: bool,
+    answer: &mut Response<Content>,
+) {
+    let is_error = answer.status().is_client_error();
+    let fields = answer.headers_mut();
+    match flaw {
+        CorsFlaw::NoVary => {
+            fields.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            answer::put(fields, "cache-control", "max-age=60, no-transform");
+        }
+        CorsFlaw::ReflectsAny => {
+            fields.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            fields.append(header::VARY, HeaderValue::from_static("Origin"));
+            answer::put(fields, "access-control-allow-credentials", "true");
+        }
+        CorsFlaw::NoPreflight if is_preflight => {
+            fields.remove(header::ACCESS_CONTROL_ALLOW_HEADERS);
+        }
+        CorsFlaw::NotOnErrors if is_error => {
+            fields.remove(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+        }
+        CorsFlaw::NoPreflight | CorsFlaw::NotOnErrors => {}
+    }
 }
 
 /// The answer to OPTIONS, which is that to a CORS preflight too (Fetch, CORS-preflight fetch).

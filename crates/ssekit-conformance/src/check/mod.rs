@@ -3,6 +3,7 @@
 mod answer;
 mod cache;
 mod chunking;
+mod cors;
 mod data;
 #[cfg(test)]
 mod data_tests;
@@ -46,7 +47,7 @@ mod stray;
 use crate::Rule;
 
 /// Every group, in the order of the catalogue.
-pub(crate) const GROUPS: [&[Rule]; 18] = [
+pub(crate) const GROUPS: [&[Rule]; 19] = [
     status::RULES,
     media_type::RULES,
     negotiation::RULES,
@@ -63,6 +64,7 @@ pub(crate) const GROUPS: [&[Rule]; 18] = [
     heartbeat::RULES,
     fidelity::RULES,
     resume::RULES,
+    cors::RULES,
     cache::RULES,
     lifecycle::RULES,
 ];

@@ -252,3 +252,28 @@ pub(super) const HTML_UNKNOWN_ID: Source = (
     "whatwg/html 8297",
     "https://github.com/whatwg/html/issues/8297",
 );
+/// Fetch, "CORS check".
+pub(super) const FETCH_CORS_CHECK: Source = (
+    "Fetch, CORS check",
+    "https://fetch.spec.whatwg.org/#concept-cors-check",
+);
+/// Fetch, "HTTP responses" of the CORS protocol.
+pub(super) const FETCH_CORS_PROTOCOL: Source = (
+    "Fetch, CORS protocol",
+    "https://fetch.spec.whatwg.org/#http-cors-protocol",
+);
+/// Fetch, "CORS protocol and HTTP caches".
+pub(super) const FETCH_CORS_CACHES: Source = (
+    "Fetch, CORS protocol and HTTP caches",
+    "https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches",
+);
+/// Fetch, "CORS-preflight fetch".
+pub(super) const FETCH_CORS_PREFLIGHT: Source = (
+    "Fetch, CORS-preflight fetch",
+    "https://fetch.spec.whatwg.org/#cors-preflight-fetch",
+);
+/// RFC 9110 12.5.5: Vary.
+pub(super) const RFC9110_VARY: Source = (
+    "RFC 9110 12.5.5",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-12.5.5",
+);
