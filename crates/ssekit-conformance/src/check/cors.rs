@@ -143,7 +143,8 @@ impl<'a> Allowed<'a> {
         };
         match value {
             "*" => Self::Any,
-            "null" => Self::Another(value),
+            // Said to whom is not allowed; an origin that is may be answered otherwise.
+            "null" | "" => Self::Another(value),
             _ if value == origin => Self::This,
             _ if is_serialized(value) => Self::Another(value),
             _ => Self::Nothing(format!("{}, which is not an origin", quoted(value))),
@@ -155,11 +156,23 @@ impl<'a> Allowed<'a> {
     }
 }
 
-/// Whether a browser would write an origin like this.
+/// Whether a browser, or an application built on one, would write an origin like this.
 fn is_serialized(value: &str) -> bool {
     // URL hosts may hold an asterisk; no browser is at such a host.
-    let is_origin = |url: Url| url.origin().ascii_serialization() == value;
-    !value.contains('*') && Url::parse(value).is_ok_and(is_origin)
+    let Some(url) = Url::parse(value).ok().filter(|_| !value.contains('*')) else {
+        return false;
+    };
+    let origin = url.origin();
+    if origin.is_tuple() {
+        return origin.ascii_serialization() == value;
+    }
+    // Schemes of applications, such as capacitor://localhost: scheme and host, and nothing else.
+    let rest = value
+        .strip_prefix(url.scheme())
+        .and_then(|rest| rest.strip_prefix("://"));
+    rest.is_some_and(|host| {
+        !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ', ',']) && url.has_host()
+    })
 }
 
 /// The head that answered an Origin, where it is the event stream.
@@ -205,12 +218,17 @@ fn credentials(case: &Case<'_>) -> Judgement {
     };
     let values: Vec<&str> = head.all(ALLOW_CREDENTIALS).collect();
     let wrong = match (values.as_slice(), Allowed::of(&head, ORIGIN)) {
-        ([], _) | (["false"], _) => {
-            return Judgement::pass("credentials are not allowed");
-        }
         (["true"], Allowed::Any) => "`true` beside `*`".into(),
         (["true"], _) => return Judgement::pass("true"),
-        (other, _) => quoted(&other.join(", ")),
+        (values, _)
+            if values
+                .iter()
+                .any(|value| value.to_ascii_lowercase().contains("true")) =>
+        {
+            quoted(&values.join(", "))
+        }
+        // Fetch takes any other value for a no.
+        _ => return Judgement::pass("credentials are not allowed"),
     };
     let judgement = Judgement::fail(wrong);
     match case.transcript(Probe::CorsOrigin) {
@@ -231,6 +249,10 @@ fn reflection(case: &Case<'_>) -> Result<(Head, bool), Judgement> {
 }
 
 fn vary(case: &Case<'_>) -> Judgement {
+    let is_get = |main: &ssekit_record::Transcript| main.request.method == "GET";
+    if !case.main().is_some_and(is_get) {
+        return Judgement::not_applicable("only answers to GET are stored without being told to");
+    }
     let head = match reflection(case) {
         Ok((head, true)) => head,
         Ok((_, false)) => return Judgement::pass("no origin is reflected"),
@@ -274,7 +296,10 @@ fn preflight(case: &Case<'_>) -> Judgement {
     if let Some(judgement) = not_allowed(case) {
         return judgement;
     }
-    let Some((_, head)) = case.answered(Probe::Preflight) else {
+    let Some(seen) = case.transcript(Probe::Preflight) else {
+        return Judgement::unverified("no preflight was asked");
+    };
+    let Some(head) = &seen.head else {
         return Judgement::info("no answer to OPTIONS");
     };
     if !(200..300).contains(&head.status) {
@@ -353,7 +378,7 @@ mod tests {
             &["app.example"],
             &["HTTPS://app.example"],
             &["https://app.example:443"],
-            &[""],
+            &["capacitor://localhost/"],
         ] {
             assert_eq!(acao(wrong), Verdict::Fail, "{wrong:?}");
         }
@@ -391,5 +416,9 @@ mod tests {
         assert_eq!(twice("cors.credentials", &credentials), Verdict::Pass);
         let shouted = [("Access-Control-Allow-Credentials", "True")];
         assert_eq!(twice("cors.credentials", &shouted), Verdict::Fail);
+        for no in ["false", "False", "0", ""] {
+            let fields = [("Access-Control-Allow-Credentials", no)];
+            assert_eq!(twice("cors.credentials", &fields), Verdict::Pass, "{no:?}");
+        }
     }
 }
