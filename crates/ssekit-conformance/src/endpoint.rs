@@ -11,7 +11,7 @@ use url::Url;
 use crate::plan::{base_fields, set};
 use crate::probe::Until;
 use crate::runner::one;
-use crate::{CheckOptions, ConformanceError, EchoCase, EchoTarget, Probe};
+use crate::{CheckOptions, ConformanceError, EchoTarget, Probe};
 
 /// Shortest pause between the events of a stream that the endpoint is asked for.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -132,12 +132,12 @@ pub(crate) fn url(options: &CheckOptions) -> Url {
 
 /// The request that sends a value.
 pub(crate) fn ask(
-    case: EchoCase,
+    probe: Probe,
+    script: &Script,
     options: &CheckOptions,
     fields: Vec<(String, Vec<u8>)>,
     http: HttpChoice,
 ) -> Ask {
-    let probe = Probe::Echo(case);
     let mut ask = Ask {
         probe: probe.name().into(),
         method: method(options).into(),
@@ -148,7 +148,7 @@ pub(crate) fn ask(
         http,
     };
     give(
-        &case.script(),
+        script,
         &mut ask.method,
         &mut ask.url,
         &mut ask.fields,

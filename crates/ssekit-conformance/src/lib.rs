@@ -25,6 +25,7 @@ mod product;
 mod reading;
 mod rule;
 mod runner;
+mod scene;
 mod selection;
 
 pub use case::Case;
@@ -39,4 +40,5 @@ pub use product::Product;
 pub use reading::{CommentSeen, DiagnosticSeen, EventSeen, LineEnd, LineSeen, LineShape, Reading};
 pub use rule::{Applies, Needs, Rule, registry, rule};
 pub use runner::{Checked, Progress, check};
+pub use scene::EchoScene;
 pub use selection::Selection;

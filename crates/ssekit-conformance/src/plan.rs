@@ -47,9 +47,10 @@ pub fn plan(options: &CheckOptions) -> Result<Vec<PlannedProbe>, ConformanceErro
 pub(crate) fn probes(options: &CheckOptions, rules: &[&'static Rule]) -> Vec<Probe> {
     let mut probes: Vec<Probe> = rules
         .iter()
-        .filter(|rule| options.long || rule.needs != Needs::Long)
-        .flat_map(|rule| rule.probes)
-        .copied()
+        .flat_map(|rule| rule.probes.iter().map(move |probe| (rule, *probe)))
+        // The echo endpoint shows soon what else takes long.
+        .filter(|(rule, probe)| options.long || rule.needs != Needs::Long || probe.is_echo())
+        .map(|(_, probe)| probe)
         .filter(|probe| *probe != Probe::Main && unasked(*probe, options).is_none())
         .collect();
     probes.push(Probe::Main);
@@ -128,7 +129,7 @@ fn condition(probe: Probe) -> &'static str {
             "if the main answer is an event stream, or perhaps none because of its Accept"
         }
         Probe::Capabilities => "with --echo",
-        Probe::Echo(_) => "if an echo endpoint is found",
+        Probe::Echo(_) | Probe::Scene(_) => "if an echo endpoint is found",
         _ => "if the main answer is an event stream",
     }
 }
@@ -154,6 +155,7 @@ pub(crate) fn until(probe: Probe, options: &CheckOptions) -> Until {
         | Probe::CorsOther
         | Probe::Conditional => Until::Head(Duration::from_millis(300)),
         Probe::Capabilities | Probe::Echo(_) => Until::End(Duration::from_secs(2)),
+        Probe::Scene(_) => Until::End(Duration::from_secs(4)),
         Probe::Head => Until::End(Duration::from_millis(300)),
         Probe::Method | Probe::Missing | Probe::CorsMissing | Probe::Preflight => {
             Until::Head(Duration::from_millis(300))
@@ -179,7 +181,7 @@ fn method(probe: Probe, options: &CheckOptions) -> String {
         Probe::Method => "PROPFIND".into(),
         Probe::Preflight => "OPTIONS".into(),
         Probe::Capabilities => "GET".into(),
-        Probe::Echo(_) => endpoint::method(options).into(),
+        Probe::Echo(_) | Probe::Scene(_) => endpoint::method(options).into(),
         _ => options.method.clone(),
     }
 }
@@ -281,8 +283,16 @@ pub(crate) fn ask(
                 not_applicable: false,
             });
         }
+    }
+    let script = match probe {
+        Probe::Echo(case) => Some(case.script()),
+        Probe::Scene(scene) => Some(scene.script()),
+        _ => None,
+    };
+    if let Some(script) = script {
         return Ok(endpoint::ask(
-            case,
+            probe,
+            &script,
             options,
             fields,
             same_protocol(http, learnt),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ssekit_http::{Glimpse, Seen};
 use ssekit_proto::{EventRef, Parser, Sink};
 
-use crate::EchoCase;
+use crate::{EchoCase, EchoScene};
 
 /// One kind of exchange. Twelve or so serve every check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,6 +65,8 @@ pub enum Probe {
     Capabilities,
     /// One value sent through the echo endpoint.
     Echo(EchoCase),
+    /// A script about when and how the echo endpoint answers.
+    Scene(EchoScene),
 }
 
 /// When a probe has seen enough.
@@ -114,12 +116,13 @@ impl Probe {
             Self::CorsMissing => "cors-missing",
             Self::Capabilities => "capabilities",
             Self::Echo(case) => case.name(),
+            Self::Scene(scene) => scene.name(),
         }
     }
 
     /// Whether it asks the echo endpoint.
     pub(crate) fn is_echo(self) -> bool {
-        matches!(self, Self::Capabilities | Self::Echo(_))
+        matches!(self, Self::Capabilities | Self::Echo(_) | Self::Scene(_))
     }
 
     /// Whether it must run at the same time as its like, and is not asked again alone.
@@ -156,6 +159,7 @@ impl Probe {
             Self::CorsMissing => "a path that should not exist, with an Origin",
             Self::Capabilities => "what the echo endpoint can do",
             Self::Echo(case) => case.about(),
+            Self::Scene(scene) => scene.about(),
         }
     }
 }

@@ -130,7 +130,7 @@ async fn find_endpoint(
     };
     let keeps = |probe: &Probe| match probe {
         Probe::Capabilities => false,
-        Probe::Echo(_) => is_found,
+        Probe::Echo(_) | Probe::Scene(_) => is_found,
         _ => true,
     };
     Ok((document, probes.into_iter().filter(keeps).collect()))

@@ -78,7 +78,7 @@ struct Look {
 
 impl Look {
     /// Enough to see what this check is about.
-    fn for_check(check: &str, path: &'static str, transport: Transport) -> Self {
+    fn for_check(id: &str, check: &str, path: &'static str, transport: Transport) -> Self {
         let (long, window_ms) = match check {
             "lifecycle.min-duration" => (true, 32_000),
             "heartbeat.interval" => (true, 21_000),
@@ -86,7 +86,8 @@ impl Look {
             "lifecycle.half-open" => (true, 2_500),
             _ => (false, 2_000),
         };
-        let echo = rule(check).is_some_and(|rule| rule.needs == Needs::Echo);
+        let echo =
+            id.ends_with("/echo") || rule(check).is_some_and(|rule| rule.needs == Needs::Echo);
         Self {
             transport,
             path,
@@ -223,7 +224,12 @@ fn every_rule_has_a_defect() {
 fn looks(transport: Transport) -> Vec<(&'static DefectEntry, Look)> {
     let entries = Defect::all().iter().filter(|entry| transport.shows(entry));
     entries
-        .map(|entry| (entry, Look::for_check(entry.check, entry.path, transport)))
+        .map(|entry| {
+            (
+                entry,
+                Look::for_check(entry.id, entry.check, entry.path, transport),
+            )
+        })
         .collect()
 }
 

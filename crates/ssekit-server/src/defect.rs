@@ -158,7 +158,8 @@ mod tests {
         encoding.astral encoding.split-char encoding.nul data.multiline data.crlf-normalised
         data.injection data.trailing-newline data.empty data.leading-space data.colon
         data.unicode-breaks data.large event.injection event.fidelity id.reset id.injection
-        id.fidelity retry.fidelity retry.injection heartbeat.injection";
+        id.fidelity retry.fidelity retry.injection heartbeat.injection
+        response.204-no-body";
 
     #[test]
     fn every_check_has_a_defect_of_its_name() {

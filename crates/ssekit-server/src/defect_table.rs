@@ -584,6 +584,21 @@ pub(crate) const TABLE: &[DefectEntry] = &[
     )
     .h1(),
     D::new(
+        "response.204-no-body",
+        Echo(E::Length204),
+        "sends Content-Length with 204",
+    ),
+    D::new(
+        "framing.event-per-flush/echo",
+        Echo(E::HoldEvent),
+        "holds each event of a script until the next",
+    ),
+    D::new(
+        "response.headers-prompt/echo",
+        Echo(E::HeadLate),
+        "sends the head of a script's answer with its first event",
+    ),
+    D::new(
         "encoding.astral",
         Echo(E::NoAstral),
         "replaces characters beyond U+FFFF",

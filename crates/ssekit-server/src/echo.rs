@@ -38,7 +38,7 @@ pub(crate) fn capabilities(limits: &ScriptLimits, active_streams: usize) -> Resp
 }
 
 /// Answers a script; `room` is given back when the performance ends.
-pub(crate) fn perform(
+pub(crate) async fn perform(
     json: &[u8],
     limits: &ScriptLimits,
     flaw: Option<EchoFlaw>,
@@ -50,7 +50,11 @@ pub(crate) fn perform(
         Err(error) => return answer::refusal(status_of(&error), &error.to_string()),
     };
     if let [Step::Status { code }] = script.steps[..] {
-        return with_status(code);
+        let mut answer = with_status(code);
+        if code == 204 && flaw == Some(EchoFlaw::Length204) {
+            answer::put(answer.headers_mut(), "content-length", "0");
+        }
+        return answer;
     }
     for (index, step) in script.steps.iter().enumerate() {
         let checked = flaw.map_or_else(|| step.clone(), |flaw| echo_flaw::checked(flaw, step));
@@ -59,12 +63,17 @@ pub(crate) fn perform(
             return answer::refusal(StatusCode::UNPROCESSABLE_ENTITY, &reason);
         }
     }
-    let performance = Performance {
+    let mut performance = Performance {
         steps: script.steps.into(),
         flaw,
+        held: None,
+        first: None,
         stop,
         _room: room,
     };
+    if flaw == Some(EchoFlaw::HeadLate) {
+        performance.first = performance.next().await;
+    }
     answer::event_stream(answer::streamed(performance), None)
 }
 
@@ -80,22 +89,35 @@ fn status_of(error: &ScriptError) -> StatusCode {
 struct Performance {
     steps: VecDeque<Step>,
     flaw: Option<EchoFlaw>,
+    /// The event that waits for the next, with the flaw that makes it wait.
+    held: Option<Write>,
+    /// What the head has waited for, with the flaw that makes it wait.
+    first: Option<Write>,
     stop: watch::Receiver<bool>,
     _room: OwnedSemaphorePermit,
 }
 
 impl Source for Performance {
     async fn next(&mut self) -> Option<Write> {
+        if let Some(write) = self.first.take() {
+            return Some(write);
+        }
         loop {
             if *self.stop.borrow() {
                 return None;
             }
-            match self.steps.pop_front()? {
+            let Some(step) = self.steps.pop_front() else {
+                return self.held.take();
+            };
+            match step {
                 Step::Wait { ms } => tokio::select! {
                     () = stopped(&mut self.stop) => return None,
                     () = tokio::time::sleep(Duration::from_millis(ms)) => {}
                 },
-                Step::Close {} | Step::Status { .. } => return None,
+                Step::Close {} | Step::Status { .. } => {
+                    self.steps.clear();
+                    return self.held.take();
+                }
                 Step::Abort {} => {
                     // What went before must be on its way when the connection breaks.
                     self.steps.push_front(Step::Abort {});
@@ -104,7 +126,13 @@ impl Source for Performance {
                 }
                 step => {
                     let spoilt = self.flaw.and_then(|flaw| echo_flaw::spoilt(flaw, &step));
-                    return Some(spoilt.unwrap_or_else(|| encode(&step)).into());
+                    let write = spoilt.unwrap_or_else(|| encode(&step)).into();
+                    if self.flaw != Some(EchoFlaw::HoldEvent) {
+                        return Some(write);
+                    }
+                    if let Some(held) = self.held.replace(write) {
+                        return Some(held);
+                    }
                 }
             }
         }
@@ -215,7 +243,8 @@ mod tests {
     async fn perform(json: &str) -> (u16, Result<String, Vec<u8>>) {
         let (_keep, stop) = watch::channel(false);
         let room = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let answer = super::perform(json.as_bytes(), &ScriptLimits::default(), None, stop, room);
+        let answer =
+            super::perform(json.as_bytes(), &ScriptLimits::default(), None, stop, room).await;
         let (head, mut content) = answer.into_parts();
         let mut bytes = Vec::new();
         while let Some(frame) = content.frame().await {

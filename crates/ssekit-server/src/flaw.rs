@@ -250,11 +250,20 @@ pub(crate) enum EchoFlaw {
     RawRetry,
     /// A comment is written as it is, line ends included.
     RawComment,
+    /// 204 says how long its content is.
+    Length204,
+    /// Each event waits for the next, or for the end.
+    HoldEvent,
+    /// The head waits for the first event.
+    HeadLate,
 }
 
 impl Flaw {
     /// Whether HTTP/1.1 messages must be written without hyper, which would mend or refuse this.
     pub(crate) fn is_raw(self) -> bool {
-        matches!(self, Self::Wire(_) | Self::Flow(FlowFlaw::Trailers))
+        matches!(
+            self,
+            Self::Wire(_) | Self::Flow(FlowFlaw::Trailers) | Self::Echo(EchoFlaw::Length204)
+        )
     }
 }

@@ -150,7 +150,7 @@ impl Service {
                 let private = place == Place::Private;
                 self.events(method, query, request.headers(), private).await
             }
-            Place::Echo => self.echo_get(query),
+            Place::Echo => self.echo_get(query).await,
             Place::Capabilities => echo::capabilities(&self.limits, self.journal.streams()),
             Place::Redirect => self.redirect(StatusCode::TEMPORARY_REDIRECT, query),
             Place::RedirectForEver => self.redirect(StatusCode::MOVED_PERMANENTLY, query),
@@ -196,13 +196,13 @@ impl Service {
         Response::from_parts(parts, spoilt.into_body())
     }
 
-    fn echo_get(&self, query: &str) -> Response<Content> {
+    async fn echo_get(&self, query: &str) -> Response<Content> {
         let script = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "script");
         let Some((_, json)) = script else {
             return echo::capabilities(&self.limits, self.journal.streams());
         };
         match self.make_room(Some(json.len() as u64)) {
-            Some(room) => self.perform(json.as_bytes(), room),
+            Some(room) => self.perform(json.as_bytes(), room).await,
             None => unavailable("too many scripts at once"),
         }
     }
@@ -223,19 +223,19 @@ impl Service {
         match body.collect().await {
             Ok(json) => {
                 let json = json.to_bytes();
-                self.perform(&json, room)
+                self.perform(&json, room).await
             }
             Err(error) if error.is::<LengthLimitError>() => self.too_large(),
             Err(_) => answer::refusal(StatusCode::BAD_REQUEST, "the script cannot be read"),
         }
     }
 
-    fn perform(&self, json: &[u8], room: OwnedSemaphorePermit) -> Response<Content> {
+    async fn perform(&self, json: &[u8], room: OwnedSemaphorePermit) -> Response<Content> {
         let flaw = match self.flaw {
             Some(Flaw::Echo(flaw)) => Some(flaw),
             _ => None,
         };
-        echo::perform(json, &self.limits, flaw, self.stop.clone(), room)
+        echo::perform(json, &self.limits, flaw, self.stop.clone(), room).await
     }
 
     fn too_large(&self) -> Response<Content> {

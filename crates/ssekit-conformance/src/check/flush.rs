@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use ssekit_record::{EndKind, Level, Transcript};
+use ssekit_record::{EndKind, Level, Transcript, Verdict};
 
 use super::sighting::seconds;
 use super::source::{HTML_AUTHORING, HTML_PARSING};
+use super::staged::by_spaced;
 use super::stamp::stamps;
-use crate::{Applies, Case, EventSeen, Judgement, LineEnd, Needs, Reading, Rule};
+use crate::{Applies, Case, EchoScene, EventSeen, Judgement, LineEnd, Needs, Probe, Reading, Rule};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -16,7 +17,11 @@ pub(super) const RULES: &[Rule] = &[
         level: Level::Practice,
         needs: Needs::Long,
         applies: Applies::Stream,
-        probes: &[],
+        probes: &[
+            Probe::Main,
+            Probe::Capabilities,
+            Probe::Scene(EchoScene::Spaced),
+        ],
         sources: &[HTML_AUTHORING],
         expected: "each event arrives whole when it is written, its empty line included",
         impact: "Users always see the event before the last one; the last one never comes.",
@@ -63,6 +68,13 @@ fn event_per_flush(case: &Case<'_>) -> Judgement {
             judgement.seen(main, event.end - 1, 1, note)
         });
     }
+    let spaced = by_spaced(case);
+    if let Some(judgement) = spaced.as_ref().filter(|j| j.verdict == Verdict::Warn) {
+        return match case.unbuffer() {
+            Some(how) => (judgement.clone()).remedy(format!("Flush after each event. {how}.")),
+            None => judgement.clone(),
+        };
+    }
     match by_stamps(main, reading) {
         Some(Lag::OneBehind { events, first }) => {
             let judgement = Judgement::warn(format!(
@@ -83,7 +95,7 @@ fn event_per_flush(case: &Case<'_>) -> Judgement {
             "{events} events arrived {:.1} ms (median) after the time in their data",
             median_us as f64 / 1000.0
         )),
-        None => without_stamps(case, main, reading),
+        None => spaced.unwrap_or_else(|| without_stamps(case, main, reading)),
     }
 }
 

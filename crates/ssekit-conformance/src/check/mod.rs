@@ -40,6 +40,7 @@ mod retry;
 mod sample;
 mod sighting;
 mod source;
+mod staged;
 mod stamp;
 mod status;
 mod stray;
@@ -52,6 +53,7 @@ pub(crate) const GROUPS: [&[Rule]; 19] = [
     media_type::RULES,
     negotiation::RULES,
     response::RULES,
+    staged::RULES,
     framing::RULES,
     flush::RULES,
     chunking::RULES,

@@ -8,8 +8,9 @@ use super::source::{
     FETCH_NOSNIFF, HTML_INTRODUCTION, HTML_PROCESSING, RFC6585_429, RFC9110_DATE,
     RFC9110_RETRY_AFTER, RFC9110_STATUS_3XX, RFC9110_STATUS_503,
 };
+use super::staged::by_late_first;
 use crate::product::Family;
-use crate::{Applies, Case, Judgement, Needs, Probe, Rule};
+use crate::{Applies, Case, EchoScene, Judgement, Needs, Probe, Rule};
 
 /// A head or a first byte later than this is late, in microseconds.
 const LATE_US: u64 = 1_000_000;
@@ -83,7 +84,11 @@ pub(super) const RULES: &[Rule] = &[
         level: Level::Practice,
         needs: Needs::Passive,
         applies: Applies::Stream,
-        probes: &[],
+        probes: &[
+            Probe::Main,
+            Probe::Capabilities,
+            Probe::Scene(EchoScene::LateFirst),
+        ],
         sources: &[HTML_PROCESSING],
         expected: "the head within 1 s of the request",
         impact: "Until the head arrives `onopen` does not fire, health checks and load balancers \
@@ -214,7 +219,7 @@ fn headers_prompt(case: &Case<'_>) -> Judgement {
     let with_content = first.is_some_and(|at_us| at_us.saturating_sub(head.at_us) < 5_000);
     let actual = format!("the head took {}", seconds(took));
     if took <= LATE_US {
-        return Judgement::pass(actual);
+        return by_late_first(case).unwrap_or_else(|| Judgement::pass(actual));
     }
     let held = if with_content {
         ", and came together with the first content"

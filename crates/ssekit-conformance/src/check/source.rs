@@ -122,6 +122,11 @@ pub(super) const RFC9110_STATUS_2XX: Source = (
     "RFC 9110 15.3",
     "https://www.rfc-editor.org/rfc/rfc9110.html#section-15.3",
 );
+/// RFC 9110 15.3.5: 204 No Content.
+pub(super) const RFC9110_STATUS_204: Source = (
+    "RFC 9110 15.3.5",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-15.3.5",
+);
 /// RFC 9110 15.4: redirection.
 pub(super) const RFC9110_STATUS_3XX: Source = (
     "RFC 9110 15.4",
