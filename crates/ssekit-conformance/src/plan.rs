@@ -275,14 +275,13 @@ pub(crate) fn ask(
         Probe::Conditional => condition_on(&mut fields, learnt),
         _ => {}
     }
-    if let Probe::Echo(case) = probe {
-        if case.is_large() && endpoint::method(options) != "POST" {
-            return Err(Skipped {
-                probe: probe.name().into(),
-                reason: "too long for a URL, and the echo endpoint takes no POST".into(),
-                not_applicable: false,
-            });
-        }
+    let is_large = matches!(probe, Probe::Echo(case) if case.is_large());
+    if is_large && endpoint::method(options) != "POST" {
+        return Err(Skipped {
+            probe: probe.name().into(),
+            reason: "too long for a URL, and the echo endpoint takes no POST".into(),
+            not_applicable: false,
+        });
     }
     let script = match probe {
         Probe::Echo(case) => Some(case.script()),
