@@ -61,7 +61,11 @@ impl Transport {
 
     /// Whether a defect shows over this transport.
     fn shows(self, entry: &DefectEntry) -> bool {
-        (self.tls() || !entry.needs_tls) && (self.http() == HttpChoice::Http11 || !entry.needs_h1)
+        let barred = match self.http() {
+            HttpChoice::Http2 => entry.needs_h1,
+            _ => entry.needs_h2,
+        };
+        (self.tls() || !entry.needs_tls) && !barred
     }
 }
 

@@ -14,7 +14,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    flaw::{Flaw, HeadFlaw},
+    flaw::{Flaw, FrameFlaw, HeadFlaw},
+    graft::Graft,
     patience::Patient,
     raw,
     service::Service,
@@ -69,6 +70,19 @@ where
         let _ = raw::serve(socket, service).await;
         return;
     }
+    match service.flaw {
+        Some(Flaw::Frame(FrameFlaw::Field(name, value))) => {
+            converse(Graft::new(socket, name, value), service).await;
+        }
+        _ => converse(socket, service).await,
+    }
+}
+
+/// Lets hyper speak HTTP until the connection ends, or the server stops.
+async fn converse<S>(socket: S, service: &Arc<Service>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let builder = builder(service.flaw);
     let answering = service.clone();
     let respond = service_fn(move |request| {

@@ -19,6 +19,8 @@ pub struct DefectEntry {
     pub about: &'static str,
     /// Whether only HTTP/1.1 can show it; over HTTP/2 the server then conforms.
     pub needs_h1: bool,
+    /// Whether only HTTP/2 can show it; over HTTP/1.1 the server then conforms.
+    pub needs_h2: bool,
     /// Whether only TLS can show it.
     pub needs_tls: bool,
     /// Path and query to point the check at.
@@ -82,6 +84,7 @@ impl DefectEntry {
             check: before_slash(id),
             about,
             needs_h1: false,
+            needs_h2: false,
             needs_tls: false,
             path: "/events",
             also: &[],
@@ -101,6 +104,11 @@ impl DefectEntry {
 
     pub(crate) const fn h1(mut self) -> Self {
         self.needs_h1 = true;
+        self
+    }
+
+    pub(crate) const fn h2(mut self) -> Self {
+        self.needs_h2 = true;
         self
     }
 
@@ -152,6 +160,7 @@ mod tests {
         resume.accepted resume.replay resume.unknown resume.empty-absent resume.non-ascii
         resume.no-reflection resume.204-stops resume.close-without-event resume.auth
         cache.no-store cache.not-shared cache.no-transform cache.validators buffering.hint
+        http2.no-conn-headers http2.lowercase
         lifecycle.min-duration lifecycle.half-open lifecycle.parallel
         lifecycle.keepalive-headers
         cors.acao cors.credentials cors.vary cors.reflect-any cors.preflight-lei cors.on-errors

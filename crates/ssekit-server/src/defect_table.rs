@@ -2,8 +2,9 @@
 use crate::DefectEntry;
 use crate::flaw::{
     CorsFlaw as C, EchoFlaw as E,
-    Flaw::{Cors, Echo, Flow, Head, Resume, Route, Text, Wire},
-    FlowFlaw as F, HeadFlaw as H, ResumeFlaw as S, RouteFlaw as R, TextFlaw as T, WireFlaw as W,
+    Flaw::{Cors, Echo, Flow, Frame, Head, Resume, Route, Text, Wire},
+    FlowFlaw as F, FrameFlaw, HeadFlaw as H, ResumeFlaw as S, RouteFlaw as R, TextFlaw as T,
+    WireFlaw as W,
 };
 
 use DefectEntry as D;
@@ -560,6 +561,21 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         Head(H::Field("x-accel-buffering", "off")),
         "sends an X-Accel-Buffering that nginx does not read",
     ),
+    // A malformed message is an ill-formed one, and its stream is not read on.
+    D::new(
+        "http2.no-conn-headers",
+        Frame(FrameFlaw::Field("connection", "keep-alive")),
+        "sends Connection over HTTP/2",
+    )
+    .also(&["framing.well-formed"])
+    .h2(),
+    D::new(
+        "http2.lowercase",
+        Frame(FrameFlaw::Field("X-Served-By", "ssekit")),
+        "sends a field name with upper case over HTTP/2",
+    )
+    .also(&["framing.well-formed"])
+    .h2(),
     D::new(
         "lifecycle.min-duration",
         Flow(F::Cut),

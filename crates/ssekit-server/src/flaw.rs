@@ -19,6 +19,8 @@ pub(crate) enum Flaw {
     Echo(EchoFlaw),
     /// In the CORS fields.
     Cors(CorsFlaw),
+    /// In the HTTP/2 frames.
+    Frame(FrameFlaw),
 }
 
 /// A flaw in the head of a stream.
@@ -256,6 +258,13 @@ pub(crate) enum EchoFlaw {
     HoldEvent,
     /// The head waits for the first event.
     HeadLate,
+}
+
+/// A flaw in the HTTP/2 frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FrameFlaw {
+    /// A field of this name and value in every field block.
+    Field(&'static str, &'static str),
 }
 
 impl Flaw {

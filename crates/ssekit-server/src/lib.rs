@@ -16,6 +16,7 @@ mod error;
 mod events;
 mod flaw;
 mod garble;
+mod graft;
 mod journal;
 mod negotiation;
 mod outlet;

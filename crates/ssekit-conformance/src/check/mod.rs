@@ -19,6 +19,7 @@ mod finish;
 mod flush;
 mod framing;
 mod heartbeat;
+mod http2;
 mod id;
 mod ill_formed;
 mod json;
@@ -68,5 +69,6 @@ pub(crate) const GROUPS: [&[Rule]; 19] = [
     resume::RULES,
     cors::RULES,
     cache::RULES,
+    http2::RULES,
     lifecycle::RULES,
 ];

@@ -222,6 +222,16 @@ pub(super) const RFC9113_MALFORMED: Source = (
     "RFC 9113 8.1.1",
     "https://www.rfc-editor.org/rfc/rfc9113.html#section-8.1.1",
 );
+/// RFC 9113 8.2.1: field validity.
+pub(super) const RFC9113_FIELD_NAMES: Source = (
+    "RFC 9113 8.2.1",
+    "https://www.rfc-editor.org/rfc/rfc9113.html#section-8.2.1",
+);
+/// RFC 9113 8.2.2: connection-specific header fields.
+pub(super) const RFC9113_CONNECTION_FIELDS: Source = (
+    "RFC 9113 8.2.2",
+    "https://www.rfc-editor.org/rfc/rfc9113.html#section-8.2.2",
+);
 /// RFC 6585 4: 429 Too Many Requests.
 pub(super) const RFC6585_429: Source = (
     "RFC 6585 4",

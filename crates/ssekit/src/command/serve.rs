@@ -140,6 +140,8 @@ fn defects(entries: &[DefectEntry]) -> String {
     for entry in entries {
         let only = if entry.needs_h1 {
             " (HTTP/1.1 only)"
+        } else if entry.needs_h2 {
+            " (HTTP/2 only)"
         } else {
             ""
         };
