@@ -49,7 +49,7 @@ mod stray;
 use crate::Rule;
 
 /// Every group, in the order of the catalogue.
-pub(crate) const GROUPS: [&[Rule]; 19] = [
+pub(crate) const GROUPS: [&[Rule]; 21] = [
     status::RULES,
     media_type::RULES,
     negotiation::RULES,
