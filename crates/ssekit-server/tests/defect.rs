@@ -35,7 +35,8 @@ async fn every_defect_answers_at_its_path() {
         let answer = get(&server, entry.path, fields).await.head().await;
         let refuses = ["response.accept-exact", "response.redirect-307-301"].contains(&entry.check);
         assert_eq!(answer.status / 100 == 2, !refuses, "{}", entry.id);
-        if !refuses {
+        // A strict client refuses the head that such a defect breaks.
+        if !refuses && !entry.needs_h2 {
             let request = http::Request::get(server.url(entry.path)).header("authorization", "a");
             let socket = tokio::net::TcpStream::connect(server.addr()).await.unwrap();
             let answer = h2(socket, request.body(()).unwrap()).await;
