@@ -16,8 +16,6 @@ mod endpoint;
 mod error;
 mod judge;
 mod judgement;
-#[cfg(unix)]
-pub mod launch;
 mod options;
 mod plan;
 mod probe;

@@ -3,8 +3,8 @@
 use std::io;
 
 use ssekit_conformance::ConformanceError;
-use ssekit_conformance::launch::LaunchError;
 use ssekit_http::HttpError;
+use ssekit_launch::LaunchError;
 use ssekit_record::ExitCode;
 use ssekit_report::text::harmless;
 

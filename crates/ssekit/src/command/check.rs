@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum as _};
-use ssekit_conformance::launch::{launch, version};
 use ssekit_conformance::{CheckOptions, Checked, EchoTarget, Selection, check, judge, plan};
+use ssekit_launch::{launch, version};
 use ssekit_record::{CheckRecord, ExitCode, Level, LoadError, Observation};
 use ssekit_report::text::{columns, counted, duration as span, harmless};
 use ssekit_report::{github, terminal};

@@ -78,7 +78,7 @@ pub enum LaunchError {
 }
 
 impl LaunchError {
-    pub(super) fn not_installed(subject: &Subject, missing: &[&str]) -> Self {
+    pub(crate) fn not_installed(subject: &Subject, missing: &[&str]) -> Self {
         let install = if subject.install.is_empty() {
             String::new()
         } else {

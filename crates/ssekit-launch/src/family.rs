@@ -6,21 +6,21 @@ use std::{
 };
 
 /// Environment variable that marks a subject's processes, also those that left its group.
-pub(super) const MARK: &str = "SSEKIT_SUBJECT";
+pub(crate) const MARK: &str = "SSEKIT_SUBJECT";
 
 /// The processes that a subject's command started and that still run.
 ///
 /// The group is what counts; the mark finds those that left it (`setsid`, daemons). Elsewhere than
 /// on Linux only the group is known.
 #[derive(Debug)]
-pub(super) struct Family {
+pub(crate) struct Family {
     group: Pid,
     mark: String,
 }
 
 impl Family {
     /// A value of [`MARK`] that no other start uses.
-    pub(super) fn new_mark() -> String {
+    pub(crate) fn new_mark() -> String {
         static STARTS: AtomicU64 = AtomicU64::new(0);
         let start = STARTS.fetch_add(1, Ordering::Relaxed);
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -29,18 +29,18 @@ impl Family {
     }
 
     /// The family whose group is led by `leader`; nothing when that is no process id.
-    pub(super) fn new(leader: u32, mark: String) -> Option<Self> {
+    pub(crate) fn new(leader: u32, mark: String) -> Option<Self> {
         let group = i32::try_from(leader).ok().and_then(Pid::from_raw)?;
         Some(Self { group, mark })
     }
 
     #[cfg(test)]
-    pub(super) fn mark(&self) -> &str {
+    pub(crate) fn mark(&self) -> &str {
         &self.mark
     }
 
     /// Sends a signal to all of them; those that have ended meanwhile are no failure.
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let _ = kill_process_group(self.group, signal);
         for pid in self.strays() {
             let _ = kill_process(pid, signal);
@@ -48,7 +48,7 @@ impl Family {
     }
 
     /// Kills all of them without waiting, again as long as a look finds one that was not killed yet.
-    pub(super) fn kill_now(&self) {
+    pub(crate) fn kill_now(&self) {
         const LOOKS: usize = 8;
         for _ in 0..LOOKS {
             self.signal(Signal::KILL);
@@ -61,18 +61,18 @@ impl Family {
 
 #[cfg(target_os = "linux")]
 impl Family {
-    pub(super) fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         self.members().next().is_some()
     }
 
     /// Process ids of all that run.
-    pub(super) fn processes(&self) -> Vec<i32> {
+    pub(crate) fn processes(&self) -> Vec<i32> {
         self.members().map(|process| process.pid).collect()
     }
 
     /// Whether one of them holds a socket that listens at this port; nothing when the system does
     /// not let us look.
-    pub(super) fn listens_at(&self, port: u16) -> Option<bool> {
+    pub(crate) fn listens_at(&self, port: u16) -> Option<bool> {
         use procfs::{net::TcpState, process::FDTarget};
         let entries = procfs::net::tcp()
             .into_iter()
@@ -101,7 +101,7 @@ impl Family {
         (!unseen).then_some(false)
     }
 
-    pub(super) fn strays(&self) -> Vec<Pid> {
+    pub(crate) fn strays(&self) -> Vec<Pid> {
         self.members()
             .filter(|process| {
                 process
@@ -141,19 +141,19 @@ impl Family {
 
 #[cfg(not(target_os = "linux"))]
 impl Family {
-    pub(super) fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         rustix::process::test_kill_process_group(self.group).is_ok()
     }
 
-    pub(super) fn processes(&self) -> Vec<i32> {
+    pub(crate) fn processes(&self) -> Vec<i32> {
         vec![self.group.as_raw_nonzero().get()]
     }
 
-    pub(super) fn listens_at(&self, _port: u16) -> Option<bool> {
+    pub(crate) fn listens_at(&self, _port: u16) -> Option<bool> {
         None
     }
 
-    pub(super) fn strays(&self) -> Vec<Pid> {
+    pub(crate) fn strays(&self) -> Vec<Pid> {
         Vec::new()
     }
 }

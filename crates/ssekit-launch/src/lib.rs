@@ -1,4 +1,8 @@
 //! Starting a subject, waiting until it answers, and stopping everything it started.
+//!
+//! Process groups and signals are POSIX; on other systems this crate is empty.
+#![cfg(unix)]
+
 mod error;
 mod family;
 mod readiness;

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const MAX_STATUS_LINE: usize = 1024;
 
 /// Asks `url` and returns the status, within 2 s.
-pub(super) async fn ask(url: &str) -> Result<u16> {
+pub(crate) async fn ask(url: &str) -> Result<u16> {
     match tokio::time::timeout(PATIENCE, exchange(url)).await {
         Ok(status) => status,
         Err(_) => Err(Error::new(ErrorKind::TimedOut, "it does not answer")),
