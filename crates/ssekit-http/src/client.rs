@@ -60,7 +60,7 @@ pub async fn observe(
     observer: &mut (dyn FnMut(Glimpse<'_>) -> Seen + Send),
 ) -> Result<Transcript, HttpError> {
     validate(ask)?;
-    let mut trail = Trail::new(ask, options.redirects);
+    let mut trail = Arc::new(Trail::new(ask, options.redirects));
     loop {
         let tls = match trail.ask().url.scheme() {
             "https" => Some(tls::config(&options.trust, ask.http)?),
@@ -72,16 +72,20 @@ pub async fn observe(
             rec.finish()
         };
         match next {
-            Some(url) => trail.follow(url, &transcript),
+            Some(url) => Arc::make_mut(&mut trail).follow(url, &transcript),
             None => return Ok(transcript),
         }
     }
 }
 
-fn begin<'o>(trail: &'o Trail, options: &Options, observer: &'o mut Observer<'_>) -> Recorder<'o> {
+fn begin<'o>(
+    trail: &Arc<Trail>,
+    options: &Options,
+    observer: &'o mut Observer<'_>,
+) -> Recorder<'o> {
     let ask = trail.ask();
     let request = Outgoing::new(ask).record(version_asked(ask.http));
-    Recorder::new(&ask.probe, request, options.limits, trail, observer)
+    Recorder::new(&ask.probe, request, options.limits, trail, Some(observer))
 }
 
 async fn exchange(

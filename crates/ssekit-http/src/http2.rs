@@ -46,7 +46,7 @@ pub(crate) async fn exchange<S>(
     let driving = drive(tap, message, head_limit);
     tokio::pin!(driving);
     let mut driven = None;
-    let mut reader = StreamReader::new(&request.method);
+    let mut reader = StreamReader::new(&request.method, rec.limits().head);
     while !rec.is_over() {
         tokio::select! {
             biased;

@@ -1,9 +1,11 @@
 //! Builds the transcript of one exchange while it runs, and shows it to the observer.
 
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use ssekit_record::{
-    Capture, Chunk, Connection, End, EndKind, Fault, FaultKind, Field, Head, Request, Transcript,
+    Capture, Chunk, Connection, End, EndKind, Fault, FaultKind, Field, Goaway, Head, Request,
+    Transcript,
 };
 
 use crate::client::{Glimpse, Observer, Seen};
@@ -15,12 +17,15 @@ use crate::redirect::{Judgement, Trail};
 /// Faults kept of one kind: a thousand bad chunks tell no more than these.
 const FAULTS_PER_KIND: usize = 16;
 
+/// GOAWAY frames kept.
+const GOAWAYS: usize = 8;
+
 /// The transcript in the making. Once it has ended, nothing but faults is added.
 pub(crate) struct Recorder<'o> {
     began: Instant,
     limits: Limits,
-    trail: &'o Trail,
-    observer: &'o mut Observer<'o>,
+    trail: Arc<Trail>,
+    observer: Option<&'o mut Observer<'o>>,
     transcript: Transcript,
     decoder: Option<ContentDecoder>,
     end: Option<End>,
@@ -34,8 +39,8 @@ impl<'o> Recorder<'o> {
         probe: &str,
         request: Request,
         limits: Limits,
-        trail: &'o Trail,
-        observer: &'o mut Observer<'o>,
+        trail: &Arc<Trail>,
+        observer: Option<&'o mut Observer<'o>>,
     ) -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH);
         let transcript = Transcript {
@@ -50,6 +55,7 @@ impl<'o> Recorder<'o> {
             trailers: Vec::new(),
             body: Capture::default(),
             content: None,
+            goaways: Vec::new(),
             faults: Vec::new(),
             end: End {
                 kind: EndKind::Left,
@@ -60,7 +66,7 @@ impl<'o> Recorder<'o> {
         Self {
             began: Instant::now(),
             limits,
-            trail,
+            trail: Arc::clone(trail),
             observer,
             transcript,
             decoder: None,
@@ -172,8 +178,8 @@ impl<'o> Recorder<'o> {
             Judgement::Final => {}
         }
         self.begin_content(raw, at_us);
-        if let Some(head) = &self.transcript.head
-            && (self.observer)(Glimpse::Head(head)) == Seen::Enough
+        if let (Some(head), Some(observer)) = (&self.transcript.head, &mut self.observer)
+            && observer(Glimpse::Head(head)) == Seen::Enough
         {
             self.end(EndKind::Left, at_us, "");
         }
@@ -251,7 +257,9 @@ impl<'o> Recorder<'o> {
     }
 
     fn show(&mut self, bytes: &[u8], at_us: u64) {
-        if (self.observer)(Glimpse::Content { bytes, at_us }) == Seen::Enough {
+        if let Some(observer) = &mut self.observer
+            && observer(Glimpse::Content { bytes, at_us }) == Seen::Enough
+        {
             self.end(EndKind::Left, at_us, "");
         }
     }
@@ -278,6 +286,12 @@ impl<'o> Recorder<'o> {
         self.transcript.chunks.push(chunk);
     }
 
+    pub fn goaway(&mut self, goaway: Goaway) {
+        if self.transcript.goaways.len() < GOAWAYS {
+            self.transcript.goaways.push(goaway);
+        }
+    }
+
     pub fn trailer(&mut self, field: Field) {
         self.transcript.trailers.push(field);
     }
@@ -285,7 +299,10 @@ impl<'o> Recorder<'o> {
     /// Tells the observer that time passes.
     pub fn idle(&mut self) {
         let at_us = self.now_us();
-        if !self.is_over() && (self.observer)(Glimpse::Idle { at_us }) == Seen::Enough {
+        if !self.is_over()
+            && let Some(observer) = &mut self.observer
+            && observer(Glimpse::Idle { at_us }) == Seen::Enough
+        {
             self.end(EndKind::Left, at_us, "");
         }
     }

@@ -20,7 +20,7 @@ pub(crate) enum Judgement {
 }
 
 /// The way taken so far, and the next step of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Trail {
     ask: Ask,
     visited: Vec<(String, Url)>,

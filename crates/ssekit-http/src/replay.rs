@@ -1,5 +1,7 @@
 //! Replays bytes through the readers without a socket, for property tests and fuzzing.
 
+use std::sync::Arc;
+
 use ssekit_record::{HttpVersion, Transcript};
 use url::Url;
 
@@ -30,10 +32,10 @@ fn replay(read: impl FnOnce(&mut Recorder<'_>)) -> Transcript {
         body: None,
         http: HttpChoice::Auto,
     };
-    let trail = Trail::new(&ask, 0);
+    let trail = Arc::new(Trail::new(&ask, 0));
     let request = Outgoing::new(&ask).record(HttpVersion::Http11);
     let mut observer = |_: crate::Glimpse<'_>| Seen::More;
-    let mut rec = Recorder::new("replay", request, LIMITS, &trail, &mut observer);
+    let mut rec = Recorder::new("replay", request, LIMITS, &trail, Some(&mut observer));
     read(&mut rec);
     rec.finish().0
 }
@@ -56,7 +58,7 @@ pub fn http1(bytes: &[u8], size: usize) -> Transcript {
 /// What the reader of an HTTP/2 stream makes of these bytes in slices of this size.
 pub fn http2(bytes: &[u8], size: usize) -> Transcript {
     replay(|rec| {
-        let mut reader = StreamReader::new("GET");
+        let mut reader = StreamReader::new("GET", LIMITS.head);
         for (slice, at_us) in bytes.chunks(size.max(1)).zip(1..) {
             if !rec.is_over() {
                 reader.read(slice, at_us, rec);

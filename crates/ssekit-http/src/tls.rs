@@ -104,6 +104,10 @@ pub(crate) async fn handshake(
         Some(Host::Ipv6(ip)) => ServerName::IpAddress(std::net::IpAddr::V6(ip).into()),
         None => return Err("the URL has no host".into()),
     };
+    let offered = config.alpn_protocols.iter();
+    let offered = offered
+        .map(|p| String::from_utf8_lossy(p).into_owned())
+        .collect();
     let connected = TlsConnector::from(config).connect(name, stream).await;
     let stream = connected.map_err(|e| handshake_words(&e, url))?;
     let session = stream.get_ref().1;
@@ -113,6 +117,7 @@ pub(crate) async fn handshake(
         alpn: session
             .alpn_protocol()
             .map(|p| String::from_utf8_lossy(p).into_owned()),
+        offered,
     };
     Ok((stream, told))
 }

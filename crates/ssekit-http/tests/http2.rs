@@ -240,8 +240,12 @@ async fn how_streams_end() {
         if !matches!(end, EndKind::Truncated) && !steps.iter().any(|s| matches!(s, Step::Reset)) {
             steps.push(Step::Hold);
         }
+        let goes_away = steps
+            .iter()
+            .any(|s| matches!(s, Step::Send(bytes) if bytes.get(3) == Some(&7)));
         let seen = get2(steps).await;
         assert_seen(&seen, end, &faults, "data: x\n\n");
+        assert_eq!(seen.goaways.len(), usize::from(goes_away), "{seen:#?}");
         let told = format!("{} {:?}", seen.end.detail, seen.faults);
         assert!(told.replace('\\', "").contains(words), "{told}");
     }
@@ -303,7 +307,12 @@ async fn what_is_no_http2() {
     ];
     for (answer, words) in answers {
         let seen = get2(vec![send(answer), Step::Hold]).await;
-        assert_seen(&seen, EndKind::Malformed, &[FaultKind::Http2], "");
+        let fault = if words.contains("HTTP/2") {
+            FaultKind::NotHttp2
+        } else {
+            FaultKind::Http2
+        };
+        assert_seen(&seen, EndKind::Malformed, &[fault], "");
         assert!(seen.end.detail.contains(words), "{}", seen.end.detail);
     }
     let seen = get2(vec![Step::Reset]).await;

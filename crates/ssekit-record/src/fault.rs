@@ -54,6 +54,8 @@ pub enum FaultKind {
     ContentCodingInvalid,
     /// A `Content-Encoding` that ssekit cannot decode.
     ContentCodingUnknown,
+    /// An answer that is not HTTP/2, though that was spoken to it (RFC 9113 3.4).
+    NotHttp2,
     /// An HTTP/2 error, local or sent by the peer (RFC 9113 5.4).
     Http2,
     /// TLS ended without close_notify (RFC 8446 6.1).

@@ -12,6 +12,7 @@ mod finding;
 mod head;
 mod observation;
 mod redaction;
+mod session;
 mod transcript;
 
 pub use capture::{Capture, Slice};
@@ -22,7 +23,10 @@ pub use finding::{Evidence, Excerpt, Finding, Level, Source, Verdict, escape, is
 pub use head::{Field, Head, HttpVersion};
 pub use observation::{LoadError, Observation, Skipped};
 pub use redaction::{REDACTED, is_secret_field, is_secret_parameter, redact_url};
-pub use transcript::{Chunk, Connection, End, EndKind, Redirect, Request, TlsSession, Transcript};
+pub use session::{FrameKind, FrameSeen, Session, SessionStream};
+pub use transcript::{
+    Chunk, Connection, End, EndKind, Goaway, Redirect, Request, TlsSession, Transcript,
+};
 
 /// The value of `schema` in every record this version writes.
 pub const SCHEMA: &str = "ssekit/1";

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{SCHEMA, Transcript};
+use crate::{SCHEMA, Session, Transcript};
 
 /// Everything one run saw: the file behind `--save` and `ssekit check FILE`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct Observation {
     pub subject: Option<String>,
     /// One per exchange, in the order they began.
     pub transcripts: Vec<Transcript>,
+    /// Connections with several streams.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<Session>,
     /// Exchanges that were not made, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
@@ -69,6 +72,7 @@ impl Observation {
             ssekit: env!("CARGO_PKG_VERSION").into(),
             subject: None,
             transcripts: Vec::new(),
+            sessions: Vec::new(),
             skipped: Vec::new(),
         }
     }

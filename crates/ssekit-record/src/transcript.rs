@@ -36,6 +36,9 @@ pub struct Transcript {
     /// The content after its content coding was undone; `None` when there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Capture>,
+    /// GOAWAY frames that came before the exchange ended (HTTP/2), the first eight.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub goaways: Vec<Goaway>,
     /// Faults of the framing, in the order seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
@@ -85,6 +88,9 @@ pub struct TlsSession {
     pub version: String,
     /// Protocol chosen by ALPN, if any.
     pub alpn: Option<String>,
+    /// Protocols ssekit offered by ALPN; empty in observations of versions that did not keep it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offered: Vec<String>,
 }
 
 /// One redirect that was followed.
@@ -110,6 +116,20 @@ pub struct Chunk {
     /// Chunk extension, without the leading semicolon.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub extension: String,
+}
+
+/// The server announced the end of an HTTP/2 connection (RFC 9113 section 6.8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Goaway {
+    /// When it came.
+    pub at_us: u64,
+    /// Highest stream the server may still act on; 2^31-1 in a first warning.
+    pub last_stream: u32,
+    /// Error code; 0 is NO_ERROR.
+    pub error: u32,
+    /// Debug data, readable and bounded.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub debug: String,
 }
 
 /// How an exchange ended.

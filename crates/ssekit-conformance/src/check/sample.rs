@@ -60,6 +60,7 @@ impl Sample {
             trailers: Vec::new(),
             body,
             content: None,
+            goaways: Vec::new(),
             faults: Vec::new(),
             end: End {
                 kind: EndKind::Left,
