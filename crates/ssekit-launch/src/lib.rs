@@ -50,6 +50,7 @@ const SUPERVISOR: &str = "exec 3<&0 </dev/null; { cat <&3 >/dev/null; kill -s KI
 pub struct Running {
     name: String,
     url: String,
+    echo: Option<String>,
     port: u16,
     log: PathBuf,
     child: Child,
@@ -136,6 +137,7 @@ fn spawn(
     Ok(Running {
         name: subject.name.clone(),
         url: resolved.url.clone(),
+        echo: resolved.echo.clone(),
         port,
         log: log.to_owned(),
         child,
@@ -150,6 +152,11 @@ impl Running {
     /// URL of the event stream.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// URL of its echo endpoint, where its manifest names one.
+    pub fn echo(&self) -> Option<&str> {
+        self.echo.as_deref()
     }
 
     /// Port it was told to listen at.

@@ -37,6 +37,8 @@ pub struct Subject {
     pub ready: String,
     /// URL of the event stream.
     pub url: String,
+    /// URL of its echo endpoint (echo contract, version 1), where it has one.
+    pub echo: Option<String>,
     /// Seconds to wait for readiness, from 1 to 3600.
     pub ready_within_s: u64,
     /// Environment added for `start`.
@@ -68,6 +70,8 @@ pub struct ResolvedSubject {
     pub ready: String,
     /// URL of the event stream.
     pub url: String,
+    /// URL of its echo endpoint, where it has one.
+    pub echo: Option<String>,
     /// Environment to add.
     pub env: BTreeMap<String, String>,
 }
@@ -178,6 +182,7 @@ impl Subject {
             start: with_port(&self.start).replace("{dir}", &quoted(scratch)),
             ready: with_port(&self.ready),
             url: with_port(&self.url),
+            echo: self.echo.as_deref().map(with_port),
             env: self
                 .env
                 .iter()

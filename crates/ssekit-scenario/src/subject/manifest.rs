@@ -17,6 +17,7 @@ const KEYS: &[&str] = &[
     "start",
     "ready",
     "url",
+    "echo",
     "ready_within_s",
     "env",
     "expect",
@@ -48,6 +49,7 @@ struct Manifest {
     start: Text,
     ready: Text,
     url: Text,
+    echo: Option<Text>,
     ready_within_s: Option<Spanned<u64>>,
     #[serde(default)]
     env: BTreeMap<Text, Text>,
@@ -161,6 +163,7 @@ impl Manifest {
             .chain(&self.install)
             .chain(&self.needs)
             .chain(&self.version)
+            .chain(&self.echo)
             .chain(expected.flat_map(|expect| expect.fail.values().chain(expect.warn.values())))
     }
 
@@ -170,7 +173,7 @@ impl Manifest {
             self.ready.get_ref().starts_with("http://"),
             "readiness is asked over plain `http://`",
         )?;
-        for url in [&self.ready, &self.url] {
+        for url in [&self.ready, &self.url].into_iter().chain(&self.echo) {
             ensure(
                 url,
                 is_local_url(url.get_ref()),
@@ -212,6 +215,7 @@ impl Manifest {
             start: self.start.into_inner(),
             ready: self.ready.into_inner(),
             url: self.url.into_inner(),
+            echo: self.echo.map(Spanned::into_inner),
             ready_within_s: self
                 .ready_within_s
                 .map_or(DEFAULT_READY_WITHIN_S, Spanned::into_inner),

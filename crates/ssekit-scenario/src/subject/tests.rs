@@ -11,6 +11,7 @@ version = "demo --version"
 start = "exec demo --port {port} --data {dir}"
 ready = "http://127.0.0.1:{port}/"
 url = "https://localhost:{port}/events?n={port}"
+echo = "http://127.0.0.1:{port}/echo"
 ready_within_s = 5
 
 [env]
@@ -41,6 +42,10 @@ fn every_field_is_read() {
     assert_eq!(subject.install, ["make"]);
     assert_eq!(subject.needs, ["sh", "bin/demo"]);
     assert_eq!(subject.version.as_deref(), Some("demo --version"));
+    assert_eq!(
+        subject.echo.as_deref(),
+        Some("http://127.0.0.1:{port}/echo")
+    );
     assert_eq!(subject.ready_within_s, 5);
     let expect = subject.expect.unwrap();
     assert_eq!(expect.outcome, CheckOutcome::Conformant);
@@ -57,6 +62,7 @@ fn optional_fields_have_defaults() {
     assert_eq!(subject.ready_within_s, 30);
     assert!(subject.install.is_empty() && subject.needs.is_empty() && subject.env.is_empty());
     assert_eq!((subject.version, subject.expect), (None, None));
+    assert_eq!(subject.echo, None);
 }
 
 #[test]
@@ -68,6 +74,7 @@ fn port_and_scratch_folder_are_put_in() {
     );
     assert_eq!(resolved.ready, "http://127.0.0.1:8123/");
     assert_eq!(resolved.url, "https://localhost:8123/events?n=8123");
+    assert_eq!(resolved.echo.as_deref(), Some("http://127.0.0.1:8123/echo"));
     assert_eq!(resolved.env["PORT"], "8123");
     assert_eq!(resolved.env["HOME"], "/tmp/it's here");
 }
@@ -80,7 +87,7 @@ fn an_unknown_key_is_named_with_its_place_and_the_likely_one() {
     );
     assert_eq!(
         refusal("[expect.warn]", "[expect.warm]"),
-        "subject.toml:18:9: unknown key `warm`; did you mean `warn`?"
+        "subject.toml:19:9: unknown key `warm`; did you mean `warn`?"
     );
     assert!(refusal("needs", "zzz").contains("unknown key `zzz`; the keys are name, about,"));
 }
@@ -91,16 +98,16 @@ fn a_fault_of_shape_has_line_and_column() {
     assert!(refusal("name = \"demo\"\n", "").contains("missing field `name`"));
     assert!(refusal("= \"A server\"", "\"A server\"").starts_with("subject.toml:2:"));
     assert!(
-        refusal("ready_within_s = 5", "ready_within_s = -1").starts_with("subject.toml:9:18: ")
+        refusal("ready_within_s = 5", "ready_within_s = -1").starts_with("subject.toml:10:18: ")
     );
-    assert!(refusal("\"conformant\"", "\"fine\"").starts_with("subject.toml:16:11: "));
+    assert!(refusal("\"conformant\"", "\"fine\"").starts_with("subject.toml:17:11: "));
     assert!(refusal("needs =", "name = \"twice\"\nneeds =").starts_with("subject.toml:4:1: "));
 }
 
 #[test]
 fn columns_count_characters() {
     let message = refusal("env]", "env]\nA = \"é\" B");
-    assert!(message.starts_with("subject.toml:12:9: "), "{message}");
+    assert!(message.starts_with("subject.toml:13:9: "), "{message}");
     assert_eq!(position("é\nüx", "é\nü".len()), (2, 2));
 }
 
@@ -134,12 +141,13 @@ fn values_that_cannot_work_are_refused() {
             "[]",
             "3:12: something is installed",
         ),
-        ("= 5", "= 0", "9:18: must be from 1"),
-        ("= 5", "= 3601", "9:18: must be from 1"),
-        ("HOME", "\"A=B\"", "13:1: not a name"),
-        ("\"{dir}\"", "\"\\u0000\"", "13:8: U+0000"),
+        (":{port}/echo", ":80/echo", "9:8: must be `http"),
+        ("= 5", "= 0", "10:18: must be from 1"),
+        ("= 5", "= 3601", "10:18: must be from 1"),
+        ("HOME", "\"A=B\"", "14:1: not a name"),
+        ("\"{dir}\"", "\"\\u0000\"", "14:8: U+0000"),
         ("exec demo", "exec\\u0000", "6:9: U+0000"),
-        ("it sets no Cache-Control", "", "19:20: must not be empty"),
+        ("it sets no Cache-Control", "", "20:20: must not be empty"),
     ] {
         let result = parse(&GOOD.replacen(old, new, 1));
         if place.is_empty() {

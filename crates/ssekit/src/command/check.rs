@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum as _};
 use ssekit_conformance::{CheckOptions, Checked, EchoTarget, Selection, check, judge, plan};
-use ssekit_launch::{launch, version};
+use ssekit_launch::{Running, launch, version};
 use ssekit_record::{CheckRecord, ExitCode, Level, LoadError, Observation};
 use ssekit_report::text::{columns, counted, duration as span, harmless};
 use ssekit_report::{github, terminal};
@@ -183,6 +183,15 @@ impl Arguments {
         Ok(options)
     }
 
+    /// Asks a subject that was started also for what its echo endpoint shows, where it has one.
+    fn options_for(&self, running: &Running) -> Result<CheckOptions, Failure> {
+        let mut options = self.options(url(running.url())?)?;
+        if let (None, false, Some(echo)) = (&options.echo, self.passive, running.echo()) {
+            options.echo = Some(EchoTarget::At(url(echo)?));
+        }
+        Ok(options)
+    }
+
     /// Judges an observation without a network.
     fn saved(&self, path: &Path) -> Result<ExitCode, Failure> {
         let text = input::text(path, LARGEST)?;
@@ -264,7 +273,7 @@ impl Arguments {
                 return Err(Failure::Interrupted("the subject was not ready yet".into()));
             }
         };
-        let options = self.options(url(running.url())?);
+        let options = self.options_for(&running);
         let result = match options {
             Ok(mut options) => {
                 options.subject = Some(match version(&subject).await {
