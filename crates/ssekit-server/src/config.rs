@@ -1,7 +1,7 @@
 //! What a server is started with.
 use std::{net::SocketAddr, time::Duration};
 
-use crate::{Defect, ServerError};
+use crate::{Defect, Fault, ServerError};
 
 /// How to start a [`crate::Server`].
 #[derive(Debug, Clone)]
@@ -12,6 +12,11 @@ pub struct Config {
     pub tls: bool,
     /// The one way in which the server is broken. Default none.
     pub defect: Option<Defect>,
+    /// Ways in which delivery is at fault. Default none.
+    pub faults: Vec<Fault>,
+    /// Let other processes listen on the same port, which shares its connections among them
+    /// (`SO_REUSEPORT`). Default off.
+    pub shared_port: bool,
     /// Longest silence on a stream before a comment is sent. Default 10 s, within the 15 s
     /// advised by WHATWG HTML, "Server-sent events", authoring notes. From 10 ms to one hour.
     pub heartbeat: Duration,
@@ -25,6 +30,8 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: false,
             defect: None,
+            faults: Vec::new(),
+            shared_port: false,
             heartbeat: Duration::from_secs(10),
             history: 1024,
         }

@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::{
     flaw::{Flaw, FrameFlaw, HeadFlaw},
     graft::Graft,
+    lean,
     patience::Patient,
     raw,
     service::Service,
@@ -37,14 +38,29 @@ pub(crate) async fn serve(socket: TcpStream, tls: Option<TlsAcceptor>, service: 
     let is_raw = service.flaw.is_some_and(Flaw::is_raw);
     match tls {
         None => {
+            if service.flaw.is_none() {
+                let mut stop = service.stop.clone();
+                let asked = tokio::select! {
+                    () = stopped(&mut stop) => return,
+                    asked = timeout(OPENING, lean::is_asked_for(&socket)) => asked,
+                };
+                match asked {
+                    Ok(true) => {
+                        let _ = Box::pin(lean::serve(socket, &service)).await;
+                        return;
+                    }
+                    Ok(false) => {}
+                    Err(_) => return,
+                }
+            }
             let is_raw = is_raw && !speaks_h2(&socket).await;
-            exchange(Patient::new(socket), is_raw, &service).await;
+            Box::pin(exchange(Patient::new(socket), is_raw, &service)).await;
         }
         Some(tls) => {
             let handshake = timeout(OPENING, tls.accept(socket));
             if let Ok(Ok(socket)) = handshake.await {
                 let is_raw = is_raw && socket.get_ref().1.alpn_protocol() != Some(b"h2");
-                exchange(Patient::new(socket), is_raw, &service).await;
+                Box::pin(exchange(Patient::new(socket), is_raw, &service)).await;
             }
         }
     }

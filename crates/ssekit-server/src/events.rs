@@ -1,11 +1,20 @@
 //! `/events` and `/private/events`: from a request to a stream or a refusal.
-use std::{future::pending, time::Duration};
+use std::{
+    future::pending,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode, header};
+use http_body::{Body, Frame};
+use http_body_util::BodyExt;
 
 use crate::{
-    answer::{self, Content, Source},
+    answer::{self, Broken, Content, Source},
     flaw::{Flaw, FlowFlaw, HeadFlaw, ResumeFlaw, RouteFlaw},
+    lean::Common,
     negotiation::accepts_event_stream,
     piece::Write,
     plan::Plan,
@@ -29,6 +38,40 @@ struct NoEvents;
 impl Source for NoEvents {
     async fn next(&mut self) -> Option<Write> {
         None
+    }
+}
+
+/// A stream that takes little room until its first write is asked for, which a crowd never does.
+struct Unbegun {
+    order: Option<Box<Order>>,
+    begun: Option<Content>,
+}
+
+impl Unbegun {
+    fn content(order: Order) -> Content {
+        let unbegun = Self {
+            order: Some(Box::new(order)),
+            begun: None,
+        };
+        unbegun.boxed_unsync()
+    }
+}
+
+impl Body for Unbegun {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if let Some(order) = self.order.take() {
+            self.begun = Some(answer::streamed(Subscription::new(*order)));
+        }
+        match &mut self.begun {
+            Some(content) => Pin::new(content).poll_frame(context),
+            None => Poll::Ready(None),
+        }
     }
 }
 
@@ -73,6 +116,9 @@ impl Service {
         if self.has(RouteFlaw::HeadLate) && !is_head {
             tokio::time::sleep(Duration::from_millis(1600)).await;
         }
+        let common = self
+            .is_common(&plan, position)
+            .then(|| Common(plan.clone()));
         let content = if is_head {
             answer::nothing()
         } else if self.has(RouteFlaw::NoEvents) {
@@ -82,7 +128,7 @@ impl Service {
             if self.flaw == Some(Flaw::Flow(FlowFlaw::OneAtATime)) && !order.resumed {
                 order.turn = self.turn.clone().acquire_owned().await.ok();
             }
-            answer::streamed(Subscription::new(order))
+            Unbegun::content(order)
         };
         let mut answer = answer::event_stream(content, self.head_flaw());
         let head = answer.headers_mut();
@@ -97,7 +143,23 @@ impl Service {
             Some(Flaw::Flow(FlowFlaw::Trailers)) => answer::put(head, "trailer", "x-stream-end"),
             _ => {}
         }
+        if let Some(common) = common.filter(|_| !is_head) {
+            answer.extensions_mut().insert(common);
+        }
         answer
+    }
+
+    /// Whether every subscriber of this stream gets the same bytes at the same time.
+    fn is_common(&self, plan: &Plan, position: Position) -> bool {
+        let endless = plan.count.is_none() && !plan.silent;
+        let busy = u128::from(plan.interval_ms) <= plan.heartbeat.as_millis();
+        let faultless = self.flaw.is_none() && self.faults.is_empty();
+        faultless && endless && busy && position == Position::Start
+    }
+
+    /// A stream that goes on after an event it was sent.
+    pub(crate) fn order_after(&self, plan: Plan, number: u64) -> Order {
+        self.order(plan, Position::After(number), &HeaderMap::new())
     }
 
     fn order(&self, plan: Plan, position: Position, fields: &HeaderMap) -> Order {
@@ -110,6 +172,7 @@ impl Service {
             clock: self.clock,
             history: self.config.history as u64,
             flaw: self.flaw,
+            faults: self.faults.clone(),
             stop: self.stop.clone(),
             turn: None,
         }

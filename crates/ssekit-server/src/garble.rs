@@ -173,7 +173,7 @@ mod tests {
                 number: 12,
                 last: true,
             },
-            bytes: Tick::new(12, &plan).encode(),
+            bytes: Tick::new(12, &plan, &[]).encode(),
         };
         let writes = Garble::new(Some(flaw), false).apply(piece);
         let bytes = writes.into_iter().flat_map(|write| match write {

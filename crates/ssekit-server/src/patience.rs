@@ -28,6 +28,10 @@ impl<S> Patient<S> {
         }
     }
 
+    pub(crate) fn into_inner(self) -> S {
+        self.socket
+    }
+
     fn judge<T>(
         &mut self,
         written: Poll<io::Result<T>>,

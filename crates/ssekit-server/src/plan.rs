@@ -1,5 +1,8 @@
 //! What a stream is asked to be, from the query of its URL.
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use url::form_urlencoded;
 
@@ -9,10 +12,11 @@ const INTERVAL_MS: std::ops::RangeInclusive<u64> = 1..=3_600_000;
 const SIZE: std::ops::RangeInclusive<u64> = 0..=1024 * 1024;
 const COUNT: std::ops::RangeInclusive<u64> = 1..=1_000_000;
 const HEARTBEAT_MS: std::ops::RangeInclusive<u64> = 10..=15_000;
+const PHASE: std::ops::RangeInclusive<u64> = 0..=3_600_000;
 const CUT_S: std::ops::RangeInclusive<u64> = 1..=3600;
 
 /// What a stream is asked to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Plan {
     /// Milliseconds between events.
     pub(crate) interval_ms: u64,
@@ -26,12 +30,19 @@ pub(crate) struct Plan {
     pub(crate) heartbeat: Duration,
     /// Age at which the defect of that name ends the stream.
     pub(crate) cut: Duration,
+    /// Milliseconds after a multiple of the interval at which events are due.
+    pub(crate) phase_ms: u64,
     /// Whether the events are of the private stream.
     pub(crate) private: bool,
 }
 
 /// Events are not due on round times, so that the times in their data show their resolution.
 const PHASE_MS: u64 = 7;
+/// Groups that streams are spread over with `phase=spread`.
+const PHASES: u64 = 100;
+
+/// Counts the streams that are spread.
+static SPREAD: AtomicU64 = AtomicU64::new(0);
 
 impl Plan {
     /// When the event of this number of an endless stream is due, in milliseconds since the Unix
@@ -39,12 +50,12 @@ impl Plan {
     pub(crate) fn due_ms(&self, number: u64) -> u64 {
         number
             .saturating_mul(self.interval_ms)
-            .saturating_add(PHASE_MS)
+            .saturating_add(self.phase_ms)
     }
 
     /// The last event of an endless stream that was due by then.
     pub(crate) fn latest(&self, now_ms: u64) -> u64 {
-        now_ms.saturating_sub(PHASE_MS) / self.interval_ms
+        now_ms.saturating_sub(self.phase_ms) / self.interval_ms
     }
 
     /// Reads a query; parameters of other names are left to whoever added them.
@@ -52,6 +63,7 @@ impl Plan {
     /// # Errors
     /// With a line saying which value is out of bounds.
     pub(crate) fn read(query: &str, heartbeat: Duration) -> Result<Self, String> {
+        let mut spread = false;
         let mut plan = Self {
             interval_ms: DEFAULT_INTERVAL_MS,
             size: 0,
@@ -59,6 +71,7 @@ impl Plan {
             silent: false,
             heartbeat,
             cut: Duration::from_secs(10),
+            phase_ms: PHASE_MS,
             private: false,
         };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -73,12 +86,18 @@ impl Plan {
                 "heartbeat" => {
                     plan.heartbeat = Duration::from_millis(number(&name, &value, HEARTBEAT_MS)?);
                 }
+                "phase" if value == "spread" => spread = true,
+                "phase" => plan.phase_ms = number(&name, &value, PHASE)?,
                 "cut" => plan.cut = Duration::from_secs(number(&name, &value, CUT_S)?),
                 _ => {}
             }
         }
         if plan.silent && plan.count.is_some() {
             return Err("silent and count exclude each other".into());
+        }
+        if spread {
+            let turn = SPREAD.fetch_add(1, Ordering::Relaxed) % PHASES;
+            plan.phase_ms = turn * plan.interval_ms / PHASES;
         }
         Ok(plan)
     }

@@ -7,11 +7,13 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 
 use crate::{
     answer::Content,
     flaw::{Flaw, WireFlaw},
+    lean::Common,
+    plan::Plan,
     raw_request::{Asked, read_request},
     service::Service,
     subscription::stopped,
@@ -38,37 +40,80 @@ pub(crate) async fn serve<S>(socket: S, service: &Service) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (reader, writer) = tokio::io::split(socket);
-    let mut connection = Connection {
-        reader,
-        writer,
-        ahead: BytesMut::new(),
-        flaw: match service.flaw {
-            Some(Flaw::Wire(flaw)) => Some(flaw),
-            _ => None,
-        },
+    let flaw = match service.flaw {
+        Some(Flaw::Wire(flaw)) => Some(flaw),
+        _ => None,
     };
+    let mut connection = Connection::new(socket, flaw);
     while let Some(asked) = connection.next_request(service).await? {
-        if !connection.answer(asked, service).await? {
-            break;
+        match connection.answer(asked, service).await? {
+            Turn::Next => {}
+            Turn::Last | Turn::Broken | Turn::Common(..) => break,
         }
     }
-    connection.writer.shutdown().await
+    connection.shutdown().await
 }
 
-struct Connection<R, W> {
-    reader: R,
-    writer: W,
+/// How a connection goes on after an answer.
+pub(crate) enum Turn {
+    /// With the next request.
+    Next,
+    /// It ends.
+    Last,
+    /// It ends, since the content was broken off.
+    Broken,
+    /// The head has been written; the stream is one of many. The content stands for its line in
+    /// the journal.
+    Common(Plan, Content),
+}
+
+/// A connection that is served without hyper.
+pub(crate) struct Connection<S> {
+    reader: ReadHalf<S>,
+    writer: WriteHalf<S>,
     ahead: BytesMut,
     flaw: Option<WireFlaw>,
+    joins: bool,
 }
 
-impl<R, W> Connection<R, W>
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    async fn next_request(&mut self, service: &Service) -> io::Result<Option<Asked>> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    pub(crate) fn new(socket: S, flaw: Option<WireFlaw>) -> Self {
+        let (reader, writer) = tokio::io::split(socket);
+        Self {
+            reader,
+            writer,
+            ahead: BytesMut::new(),
+            flaw,
+            joins: false,
+        }
+    }
+
+    /// Its streams may join a crowd.
+    pub(crate) fn joining(self) -> Self {
+        Self {
+            joins: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn into_inner(self) -> S {
+        self.reader.unsplit(self.writer)
+    }
+
+    pub(crate) async fn shutdown(mut self) -> io::Result<()> {
+        self.writer.shutdown().await
+    }
+
+    /// Goes on with a chunked answer, after the rest of what has been begun.
+    pub(crate) async fn go_on(&mut self, rest: &[u8], content: Content) -> io::Result<bool> {
+        tokio::select! {
+            written = self.writer.write_all(rest) => written?,
+            gone = watch(&mut self.reader, &mut self.ahead) => return Err(gone),
+        }
+        self.content(content, Framing::Chunked).await
+    }
+
+    pub(crate) async fn next_request(&mut self, service: &Service) -> io::Result<Option<Asked>> {
         let mut stop = service.stop.clone();
         let asked = tokio::select! {
             () = stopped(&mut stop) => return Ok(None),
@@ -83,21 +128,21 @@ where
         Ok(asked)
     }
 
-    /// Answers a request; whether the connection goes on.
-    async fn answer(&mut self, asked: Asked, service: &Service) -> io::Result<bool> {
+    /// Answers a request.
+    pub(crate) async fn answer(&mut self, asked: Asked, service: &Service) -> io::Result<Turn> {
         let Asked::Request {
             mut request,
             keep_alive,
         } = asked
         else {
-            return Ok(false);
+            return Ok(Turn::Last);
         };
         let (method, version) = (request.method().clone(), request.version());
         let with_content = self.flaw == Some(WireFlaw::HeadContent) && method == Method::HEAD;
         if with_content {
             *request.method_mut() = Method::GET;
         }
-        let answer = tokio::select! {
+        let mut answer = tokio::select! {
             answer = service.respond(*request) => answer,
             gone = watch(&mut self.reader, &mut self.ahead) => return Err(gone),
         };
@@ -107,11 +152,19 @@ where
         let head = self.head(&answer, framing, keep_alive);
         self.writer.write_all(&head).await?;
         self.writer.flush().await?;
+        let next = if keep_alive { Turn::Next } else { Turn::Last };
         if matches!(framing, Framing::None(_)) {
-            return Ok(keep_alive);
+            return Ok(next);
         }
-        let clean = self.content(answer.into_body(), framing).await?;
-        Ok(clean && keep_alive && !service.is_stopping())
+        let common = answer.extensions_mut().remove::<Common>();
+        if let Some(Common(plan)) = common.filter(|_| self.joins && framing == Framing::Chunked) {
+            return Ok(Turn::Common(plan, answer.into_body()));
+        }
+        Ok(match self.content(answer.into_body(), framing).await? {
+            false => Turn::Broken,
+            true if service.is_stopping() => Turn::Last,
+            true => next,
+        })
     }
 
     fn framing(&self, answer: &Response<Content>, method: &Method, version: Version) -> Framing {

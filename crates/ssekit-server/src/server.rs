@@ -2,7 +2,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     sync::watch,
     task::{JoinHandle, JoinSet},
     time::{sleep, timeout},
@@ -10,8 +10,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    Config, JournalEntry, ServerError, certificate::Certificate, connection, flaw::RouteFlaw,
-    service::Service, subscription::stopped,
+    Config, JournalEntry, ServerError, certificate::Certificate, connection, fault,
+    flaw::RouteFlaw, service::Service, subscription::stopped,
 };
 
 /// Longest time streams are given to end when the server stops.
@@ -34,7 +34,7 @@ impl Server {
     /// configuration is out of bounds.
     pub async fn start(config: Config) -> Result<Self, ServerError> {
         config.validate()?;
-        let listener = listen(config.listen).await?;
+        let listener = listen(config.listen, config.shared_port)?;
         let addr = listener.local_addr().unwrap_or(config.listen);
         let certificate = match config.tls {
             true => Some(Certificate::make(addr.ip())?),
@@ -48,7 +48,7 @@ impl Server {
         let service = Arc::new(Service::new(config, stopping));
         let mut listeners = Vec::new();
         if tls.is_some() && service.has(RouteFlaw::RedirectDowngrade) {
-            let plain = listen(SocketAddr::new(addr.ip(), 0)).await?;
+            let plain = listen(SocketAddr::new(addr.ip(), 0), false)?;
             let _ = plain.local_addr().map(|addr| service.plain.set(addr));
             listeners.push(tokio::spawn(accept(plain, None, service.clone())));
         }
@@ -130,16 +130,30 @@ impl std::fmt::Debug for Server {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| ServerError::Listen { address, source })
+/// Connections that may wait to be taken: a ramp of thousands a second fills a short queue.
+const BACKLOG: u32 = 4096;
+
+fn listen(address: SocketAddr, shared: bool) -> Result<TcpListener, ServerError> {
+    let listening = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        }?;
+        // As listeners of the standard library do, so that a port is free again at once.
+        socket.set_reuseaddr(true)?;
+        #[cfg(unix)]
+        socket.set_reuseport(shared)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listening().map_err(|source| ServerError::Listen { address, source })
 }
 
 /// Takes connections until the server stops; then waits for them, within bounds.
 async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, service: Arc<Service>) {
     let mut connections = JoinSet::new();
     let mut stop = service.stop.clone();
+    let pause = fault::between_accepts(&service.faults);
     loop {
         tokio::select! {
             () = stopped(&mut stop) => break,
@@ -147,6 +161,9 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, service: Arc<Se
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => {
                     connections.spawn(connection::serve(socket, tls.clone(), service.clone()));
+                    if let Some(pause) = pause {
+                        sleep(pause).await;
+                    }
                 }
                 // Out of file descriptors, or a connection that is gone already.
                 Err(_) => sleep(Duration::from_millis(20)).await,

@@ -16,7 +16,9 @@ use crate::{
     Config,
     answer::{self, Content},
     clock::Clock,
+    crowd::Crowds,
     echo,
+    fault::Fault,
     flaw::{CorsFlaw, Flaw, RouteFlaw},
     journal::Journal,
     page,
@@ -34,6 +36,8 @@ pub(crate) struct Service {
     pub(crate) flaw: Option<Flaw>,
     pub(crate) clock: Clock,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) faults: Arc<[Fault]>,
+    pub(crate) crowds: Arc<Crowds>,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) turn: Arc<Semaphore>,
     /// Where the same is served without TLS, for the defect that redirects there.
@@ -81,6 +85,8 @@ impl Service {
         let clock = Clock::start();
         Self {
             flaw: config.defect.map(|defect| defect.entry().flaw),
+            faults: config.faults.clone().into(),
+            crowds: Crowds::new(clock, stop.clone()),
             config,
             clock,
             journal: Journal::new(clock),

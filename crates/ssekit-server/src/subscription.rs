@@ -3,7 +3,7 @@
 //! A subscription computes each piece when the connection asks for it, so nothing is queued for a
 //! client that does not read; one that has not read for [`STALL`], or has fallen behind the
 //! history, is ended instead of being given a backlog.
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use ssekit_proto::{encode_comment, encode_retry};
 use tokio::{
@@ -13,6 +13,7 @@ use tokio::{
 
 use crate::{
     clock::Clock,
+    fault::{self, Batch, Fault},
     flaw::{Flaw, FlowFlaw, ResumeFlaw, TextFlaw},
     garble::Garble,
     outlet::Outlet,
@@ -36,6 +37,7 @@ pub(crate) struct Order {
     pub(crate) clock: Clock,
     pub(crate) history: u64,
     pub(crate) flaw: Option<Flaw>,
+    pub(crate) faults: Arc<[Fault]>,
     /// Whether a `Last-Event-ID` came.
     pub(crate) resumed: bool,
     /// Text for the opening comment, where a defect copies it there.
@@ -51,9 +53,12 @@ pub(crate) struct Subscription {
     order: Order,
     garble: Garble,
     outlet: Outlet,
+    batch: Option<Batch>,
     queue: VecDeque<Write>,
     /// Number of the last event produced.
     cursor: u64,
+    /// Events produced.
+    count: u64,
     /// Events up to this one are a replay.
     replay_until: u64,
     /// When the next event of a finite stream is due.
@@ -78,9 +83,11 @@ impl Subscription {
         };
         Self {
             garble: Garble::new(text, order.resumed),
-            outlet: Outlet::new(flow),
+            outlet: Outlet::new(flow.or_else(|| block(&order.faults))),
+            batch: Batch::of(&order.faults),
             queue: VecDeque::new(),
             cursor: first_cursor(&order, latest),
+            count: 0,
             replay_until: latest,
             due: now,
             opened: now,
@@ -89,6 +96,14 @@ impl Subscription {
             begun: false,
             ended: false,
             order,
+        }
+    }
+
+    /// A stream that has begun already, and goes on after its position.
+    pub(crate) fn continued(order: Order) -> Self {
+        Self {
+            begun: true,
+            ..Self::new(order)
         }
     }
 
@@ -140,6 +155,7 @@ impl Subscription {
         }
         let due = self.next_due();
         let silence_ends = self.produced + self.order.plan.heartbeat;
+        let silence_ends = fault::released(&self.order.faults, self.opened, silence_ends);
         let silence_ends = (self.flow() != Some(FlowFlaw::NoHeartbeat)).then_some(silence_ends);
         let cut = (self.flow() == Some(FlowFlaw::Cut)).then(|| self.opened + self.order.plan.cut);
         let Some(wake) = [due, silence_ends, cut].into_iter().flatten().min() else {
@@ -188,10 +204,11 @@ impl Subscription {
             return None;
         }
         if plan.count.is_some() {
-            return Some(self.due);
+            return Some(fault::released(&self.order.faults, self.opened, self.due));
         }
         let at = plan.due_ms(self.cursor.saturating_add(1));
-        Some(self.order.clock.instant_of(at))
+        let due = self.order.clock.instant_of(at);
+        Some(fault::released(&self.order.faults, self.opened, due))
     }
 
     fn tick(&mut self) {
@@ -203,9 +220,14 @@ impl Subscription {
         let plan = &self.order.plan;
         let last = plan.count == Some(self.cursor);
         self.due = Instant::now() + Duration::from_millis(plan.interval_ms);
-        let bytes = Tick::new(number, plan).encode();
-        self.send(PieceKind::Event { number, last }, bytes);
-        if self.is_finished() {
+        for number in fault::numbers(&self.order.faults, number) {
+            let bytes = Tick::new(number, &self.order.plan, &self.order.faults).encode();
+            self.send(PieceKind::Event { number, last }, bytes);
+        }
+        self.count += 1;
+        if fault::reset_after(&self.order.faults).is_some_and(|after| self.count >= after) {
+            self.break_off();
+        } else if self.is_finished() {
             self.end();
         }
     }
@@ -252,7 +274,19 @@ impl Subscription {
     fn send(&mut self, kind: PieceKind, bytes: Vec<u8>) {
         self.produced = Instant::now();
         let writes = self.garble.apply(Piece { kind, bytes });
-        self.queue.extend(self.outlet.pass(kind, writes));
+        let writes = self.outlet.pass(kind, writes);
+        let writes = match &mut self.batch {
+            Some(batch) => batch.pass(kind, writes),
+            None => writes,
+        };
+        self.queue.extend(writes);
+    }
+
+    fn break_off(&mut self) {
+        self.ended = true;
+        // What went before must be on its way when the connection breaks.
+        let flushed = Write::Pause(Duration::from_millis(50));
+        self.queue.extend([flushed, Write::Break]);
     }
 
     fn end(&mut self) {
@@ -260,17 +294,31 @@ impl Subscription {
             return;
         }
         self.ended = true;
+        self.queue
+            .extend(self.batch.iter_mut().flat_map(Batch::finish));
         self.queue.extend(self.outlet.finish());
         match self.flow() {
-            Some(FlowFlaw::NoEnd) => {
-                // What went before must be on its way when the connection breaks.
-                let flushed = Write::Pause(Duration::from_millis(50));
-                self.queue.extend([flushed, Write::Break]);
-            }
+            Some(FlowFlaw::NoEnd) => self.break_off(),
             Some(FlowFlaw::Trailers) => self.queue.push_back(Write::Trailers),
             _ => {}
         }
     }
+}
+
+/// What a stream begins with, where nothing is to be said of its position.
+pub(crate) fn preamble() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_comment(HELLO, &mut bytes);
+    encode_retry(RETRY_MS, &mut bytes);
+    bytes
+}
+
+/// The fault that lets bytes go in blocks only.
+fn block(faults: &[Fault]) -> Option<FlowFlaw> {
+    faults.iter().find_map(|fault| match *fault {
+        Fault::Buffer(size) => Some(FlowFlaw::Block(size)),
+        _ => None,
+    })
 }
 
 /// The number of the event before the first one to send.

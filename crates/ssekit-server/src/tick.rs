@@ -1,7 +1,10 @@
 //! One event of `/events`: a pure function of its number and of what the stream is asked to be.
 use ssekit_proto::{EventId, EventType, encode_event};
 
-use crate::plan::Plan;
+use crate::{
+    fault::{self, Fault},
+    plan::Plan,
+};
 
 /// The type of the events of `/events`.
 pub(crate) const EVENT_TYPE: &str = "tick";
@@ -14,11 +17,11 @@ pub(crate) struct Tick {
 }
 
 impl Tick {
-    pub(crate) fn new(number: u64, plan: &Plan) -> Self {
+    pub(crate) fn new(number: u64, plan: &Plan, faults: &[Fault]) -> Self {
         let mut data = match plan.count {
             Some(count) => format!(r#"{{"tick":{number},"of":{count}"#),
             None => {
-                let time = plan.due_ms(number);
+                let time = fault::stamp_ms(faults, plan.due_ms(number));
                 format!(r#"{{"tick":{number},"time":{time}"#)
             }
         };
@@ -65,7 +68,7 @@ mod tests {
     use super::*;
 
     fn tick(query: &str) -> Tick {
-        Tick::new(7, &Plan::read(query, Duration::from_secs(10)).unwrap())
+        Tick::new(7, &Plan::read(query, Duration::from_secs(10)).unwrap(), &[])
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use ssekit_record::ExitCode;
-use ssekit_server::{Config, Defect, DefectEntry, Server, ServerError};
+use ssekit_server::{Config, Defect, DefectEntry, Fault, Server, ServerError};
 
 use crate::failure::Failure;
 use crate::input::cause;
@@ -38,6 +38,10 @@ pub struct Arguments {
     /// List the ways in which it can be broken
     #[arg(long)]
     list_defects: bool,
+    /// Deliver at fault, without breaking a rule: stall:AT:LENGTH, drop:N, duplicate:N, reorder:N,
+    /// burst:N, buffer:BYTES, late-stamps, reset:N, slow-accept:TIME; repeatable
+    #[arg(long, value_name = "FAULT")]
+    fault: Vec<Fault>,
     /// Longest silence before a comment is sent, 100ms to 1h
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::observation)]
     heartbeat: Duration,
@@ -64,6 +68,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let config = Config {
         listen: arguments.listen,
         tls: arguments.tls,
+        faults: arguments.fault.clone(),
+        shared_port: false,
         defect: arguments.defect.as_deref().map(defect).transpose()?,
         heartbeat: arguments.heartbeat,
         history: arguments.history,
