@@ -23,6 +23,20 @@ pub enum ConformanceError {
     /// Caller: the patterns exclude every check.
     #[error("nothing selected: --only and --skip leave no check; `ssekit list` shows them all")]
     NothingSelected,
+    /// Caller: the URL of a stream or of an echo endpoint is none.
+    #[error("{url:?} is not a URL that can be checked: {reason}")]
+    Target {
+        /// The text.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Caller: the server that was started for the check ended before it answered.
+    #[error("the server ended before it answered")]
+    ServerEnded,
+    /// Environment: no port to serve on.
+    #[error("cannot listen on 127.0.0.1: {0}")]
+    Listen(std::io::Error),
     /// Caller or environment: the request cannot be made at all.
     #[error(transparent)]
     Http(#[from] ssekit_http::HttpError),

@@ -1,21 +1,23 @@
 //! Bytes with the time each of them arrived.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Received bytes and the slices (reads or DATA frames) they came in.
 ///
-/// Times are microseconds since the exchange began (see [`crate::Transcript`]).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Times are microseconds since the exchange began.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Capture {
     /// The bytes, in the order received.
     #[serde(with = "base64_text")]
+    #[schemars(with = "String", extend("contentEncoding" = "base64"))]
     pub bytes: Vec<u8>,
     /// One entry per slice, in order; together they cover `bytes`.
     pub slices: Vec<Slice>,
 }
 
-/// One slice of a [`Capture`]: the bytes of one read, with the time right after that read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// One slice of a capture: the bytes of one read, with the time right after that read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Slice {
     /// Offset of the first byte in the capture.
     pub offset: u64,

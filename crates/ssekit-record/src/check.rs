@@ -1,15 +1,18 @@
 //! The record of a conformance run.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{EndKind, ExitCode, Finding, HttpVersion, Level, Verdict};
+use crate::{EndKind, ExitCode, Finding, HttpVersion, Level, SCHEMA, Verdict};
 
 /// The answer of `ssekit check`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckRecord {
     /// [`crate::SCHEMA`].
+    #[schemars(description = "The form of the record.", extend("const" = SCHEMA))]
     pub schema: String,
     /// Always `check`.
+    #[schemars(extend("const" = "check"))]
     pub kind: String,
     /// URL or file judged, redacted.
     pub target: String,
@@ -43,7 +46,7 @@ pub struct CheckRecord {
 }
 
 /// The one word of a check record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckOutcome {
     /// Nothing found at or above the gate.
@@ -66,7 +69,7 @@ impl CheckOutcome {
 }
 
 /// How many checks ended in each verdict.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckSummary {
     /// `pass`.
     pub pass: usize,
@@ -113,7 +116,7 @@ impl CheckSummary {
 }
 
 /// One exchange of the run, in short.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProbeSummary {
     /// Name of the probe.
     pub probe: String,

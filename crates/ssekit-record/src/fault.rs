@@ -1,13 +1,14 @@
 //! Faults of HTTP framing, as the readers below hyper saw them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One fault and where it was seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fault {
     /// What was wrong.
     pub kind: FaultKind,
-    /// Offset in [`crate::Transcript::wire`], or in the head for faults of the head.
+    /// Offset in `wire`, or in the head for faults of the head.
     pub offset: u64,
     /// When it was seen, in microseconds since the exchange began.
     pub at_us: u64,
@@ -16,7 +17,7 @@ pub struct Fault {
 }
 
 /// What was wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FaultKind {

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How binding the rule behind a check is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Worth knowing; nothing is wrong either way.
@@ -50,7 +53,7 @@ impl FromStr for Level {
 
 /// What a check concluded. The words never merge: "violates", "does not apply" and "could not
 /// look" are different answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Verdict {
     /// The rule is kept, as far as was looked.
     #[serde(rename = "pass")]
@@ -108,7 +111,7 @@ impl fmt::Display for Verdict {
 }
 
 /// Where a rule comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Source {
     /// Standard and section, such as `RFC 9112 7.1`; `practice` rules may cite documentation.
     pub name: String,
@@ -118,7 +121,7 @@ pub struct Source {
 }
 
 /// One piece of evidence: what in which transcript shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// Name of the probe whose transcript shows it.
     pub probe: String,
@@ -136,7 +139,7 @@ pub struct Evidence {
 }
 
 /// Bytes around a place, readable: control and non-UTF-8 bytes are escaped (`\r`, `\n`, `\xff`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Excerpt {
     /// Offset of the first byte shown.
     pub offset: u64,
@@ -217,7 +220,7 @@ pub fn is_unsafe_to_show(c: char) -> bool {
 }
 
 /// What one check found: the object in `checks` of a record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// Id of the check, permanent.
     pub id: String,
@@ -234,6 +237,7 @@ pub struct Finding {
     /// Where the rule comes from. In JSON `source` names it in one string, and `sources` lists
     /// names and links.
     #[serde(flatten, with = "named_sources")]
+    #[schemars(with = "named_sources::Written<'_>")]
     pub source: Vec<Source>,
     /// What a violation does to users.
     pub impact: String,
@@ -244,13 +248,16 @@ pub struct Finding {
 }
 
 mod named_sources {
+    use schemars::JsonSchema;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     use super::Source;
 
-    #[derive(Serialize)]
-    struct Written<'a> {
+    #[derive(Serialize, JsonSchema)]
+    pub(super) struct Written<'a> {
+        /// Names of the standards and sections the rule comes from, in one string.
         source: String,
+        /// The same with links.
         sources: &'a [Source],
     }
 

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Protocol version of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum HttpVersion {
     /// HTTP/1.0.
     #[serde(rename = "HTTP/1.0")]
@@ -29,7 +30,7 @@ impl fmt::Display for HttpVersion {
 }
 
 /// One field line. Bytes that are not UTF-8 are shown as U+FFFD.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Field {
     /// Name, in the case received.
     pub name: String,
@@ -38,7 +39,7 @@ pub struct Field {
 }
 
 /// The final response head: fields in the order, number and case received.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Head {
     /// Version in the status line, or HTTP/2.
     pub version: HttpVersion,

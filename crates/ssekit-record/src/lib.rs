@@ -12,6 +12,7 @@ mod finding;
 mod head;
 mod observation;
 mod redaction;
+mod schema;
 mod session;
 mod transcript;
 
@@ -23,6 +24,7 @@ pub use finding::{Evidence, Excerpt, Finding, Level, Source, Verdict, escape, is
 pub use head::{Field, Head, HttpVersion};
 pub use observation::{LoadError, Observation, Skipped};
 pub use redaction::{REDACTED, is_secret_field, is_secret_parameter, redact_url};
+pub use schema::{RecordKind, record_kind, record_kinds};
 pub use session::{FrameKind, FrameSeen, Session, SessionStream};
 pub use transcript::{
     Chunk, Connection, End, EndKind, Goaway, Redirect, Request, TlsSession, Transcript,

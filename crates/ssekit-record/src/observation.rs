@@ -1,15 +1,18 @@
 //! The transcripts of one run, as saved to a file.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{SCHEMA, Session, Transcript};
 
 /// Everything one run saw: the file behind `--save` and `ssekit check FILE`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Observation {
     /// [`SCHEMA`].
+    #[schemars(description = "The form of the record.", extend("const" = SCHEMA))]
     pub schema: String,
     /// Always `observation`.
+    #[schemars(extend("const" = "observation"))]
     pub kind: String,
     /// URL observed, redacted.
     pub target: String,
@@ -31,7 +34,7 @@ pub struct Observation {
 }
 
 /// An exchange that was not made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Skipped {
     /// Name of the probe.
     pub probe: String,

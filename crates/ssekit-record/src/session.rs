@@ -1,5 +1,6 @@
 //! What one HTTP/2 connection with several streams showed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Connection, End, Transcript};
@@ -8,7 +9,7 @@ use crate::{Connection, End, Transcript};
 ///
 /// All times, those of the transcripts included, are microseconds since the session began, which
 /// is when the name of the target is looked up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Session {
     /// Name of the probe that made it.
     pub probe: String,
@@ -25,7 +26,7 @@ pub struct Session {
 }
 
 /// One request of a session and what came on its stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionStream {
     /// Number of the stream.
     pub id: u32,
@@ -34,7 +35,7 @@ pub struct SessionStream {
 }
 
 /// A frame without its payload (RFC 9113 section 4.1).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FrameSeen {
     /// When it was read whole, or handed to the connection.
     pub at_us: u64,
@@ -59,7 +60,7 @@ pub struct FrameSeen {
 }
 
 /// Types of frames (RFC 9113 section 6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 pub enum FrameKind {

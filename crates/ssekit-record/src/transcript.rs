@@ -1,5 +1,6 @@
 //! What one exchange showed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Capture, Fault, FaultKind, Field, Head, HttpVersion};
@@ -8,7 +9,7 @@ use crate::{Capture, Fault, FaultKind, Field, Head, HttpVersion};
 ///
 /// All times are microseconds since the exchange began, which is when the name of the target is
 /// looked up; `started_unix_ms` ties that to the calendar. Secrets are already redacted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Transcript {
     /// Name of the probe that made it, unique in an observation.
     pub probe: String,
@@ -47,7 +48,7 @@ pub struct Transcript {
 }
 
 /// What was asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Request {
     /// Method.
     pub method: String,
@@ -62,7 +63,7 @@ pub struct Request {
 }
 
 /// How the connection came about; `None` for a step that was not reached.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Connection {
     /// Address and port connected to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,7 +83,7 @@ pub struct Connection {
 }
 
 /// What TLS negotiated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TlsSession {
     /// Protocol version, such as `TLSv1.3`.
     pub version: String,
@@ -94,7 +95,7 @@ pub struct TlsSession {
 }
 
 /// One redirect that was followed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Redirect {
     /// URL asked, redacted.
     pub url: String,
@@ -105,11 +106,11 @@ pub struct Redirect {
 }
 
 /// One chunk of the chunked coding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Chunk {
-    /// Offset of its size line in [`Transcript::wire`].
+    /// Offset of its size line in `wire`.
     pub wire_offset: u64,
-    /// Offset of its data in [`Transcript::body`].
+    /// Offset of its data in `body`.
     pub body_offset: u64,
     /// Size in bytes as declared; 0 for the last chunk.
     pub size: u64,
@@ -119,7 +120,7 @@ pub struct Chunk {
 }
 
 /// The server announced the end of an HTTP/2 connection (RFC 9113 section 6.8).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Goaway {
     /// When it came.
     pub at_us: u64,
@@ -133,7 +134,7 @@ pub struct Goaway {
 }
 
 /// How an exchange ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct End {
     /// In which way.
     pub kind: EndKind,
@@ -145,7 +146,7 @@ pub struct End {
 }
 
 /// In which way an exchange ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum EndKind {

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueEnum};
-use ssekit_record::{CheckRecord, ExitCode};
+use ssekit_record::{CheckRecord, ExitCode, record_kind, record_kinds};
 use ssekit_report::{Column, RecordError, html, json, junit, markdown, matrix, terminal};
 
 use crate::failure::Failure;
@@ -37,6 +38,12 @@ enum View {
         /// Records; the name of each file is the heading of its column
         #[arg(required = true)]
         records: Vec<PathBuf>,
+    },
+    /// The JSON Schema of a kind of record
+    Schema {
+        /// Kind of record, the value of its member `kind`
+        #[arg(value_parser = PossibleValuesParser::new(record_kinds().iter().map(|kind| kind.name)))]
+        kind: String,
     },
 }
 
@@ -82,9 +89,16 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             verbose,
         } => format.render(&load(&record)?, verbose)?,
         View::Matrix { records } => compared(&records)?,
+        View::Schema { kind } => schema(&kind)?,
     };
     output::print(&text)?;
     Ok(ExitCode::AsExpected)
+}
+
+fn schema(kind: &str) -> Result<String, Failure> {
+    let kind = record_kind(kind).ok_or_else(|| Failure::Usage(format!("no kind {kind:?}")))?;
+    let text = serde_json::to_string_pretty(&kind.schema());
+    Ok(text.map_err(|error| Failure::Internal(error.to_string()))? + "\n")
 }
 
 fn load(path: &Path) -> Result<CheckRecord, Failure> {
