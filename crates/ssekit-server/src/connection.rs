@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Longest wait for a TLS handshake, and for the head of a request.
-const OPENING: Duration = Duration::from_secs(15);
+pub(crate) const OPENING: Duration = Duration::from_secs(15);
 /// Bytes of a request head, or of answers not yet taken by the socket.
 const BUFFER: usize = 64 * 1024;
 /// The first bytes of the HTTP/2 connection preface (RFC 9113 3.4).

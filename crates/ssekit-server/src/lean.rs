@@ -2,10 +2,11 @@
 //! joins a crowd where its stream is one of many.
 use std::{io, sync::Arc};
 
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::timeout};
 
 use crate::{
     answer,
+    connection::OPENING,
     crowd::{Leave, Member, chunked},
     patience::Patient,
     plan::Plan,
@@ -40,7 +41,10 @@ pub(crate) async fn is_asked_for(socket: &TcpStream) -> bool {
 pub(crate) async fn serve(socket: TcpStream, service: &Arc<Service>) -> io::Result<()> {
     let mut connection = Connection::new(Patient::new(socket), None).joining();
     // Boxed, since what answers is large and what waits in a crowd is small.
-    while let Some(asked) = Box::pin(connection.next_request(service)).await? {
+    while let Ok(asked) = timeout(OPENING, Box::pin(connection.next_request(service))).await {
+        let Some(asked) = asked? else {
+            break;
+        };
         match Box::pin(connection.answer(asked, service)).await? {
             Turn::Next => {}
             Turn::Last => break,

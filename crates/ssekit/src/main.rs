@@ -10,11 +10,13 @@ mod field;
 mod format;
 mod input;
 mod interrupt;
+mod limit;
 mod output;
 mod progress;
 mod request;
 mod runtime;
 mod screen;
+mod sibling;
 mod suggestion;
 
 use std::process::ExitCode;

@@ -3,6 +3,8 @@
 
 mod peer;
 
+use std::io::{Read as _, Write as _};
+
 use assert_cmd::cargo::cargo_bin_cmd;
 use peer::{Served, code, signal};
 
@@ -84,4 +86,50 @@ fn every_defect_listed_is_one_it_takes() {
     let first = out.split_whitespace().next().unwrap();
     let served = Served::start(&["--defect", first]);
     assert!(served.url.starts_with("http://127.0.0.1:"));
+}
+
+#[test]
+fn several_processes_serve_one_port_and_end_together() {
+    let mut served = Served::start(&["--processes", "3"]);
+    let page = served.url.trim_end_matches('/').to_owned();
+    let mut streams: Vec<_> = (0..12)
+        .map(|_| {
+            let address = page.trim_start_matches("http://");
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream
+                .write_all(b"GET /events?interval=20 HTTP/1.1\r\nHost: x\r\n\r\n")
+                .unwrap();
+            stream
+        })
+        .collect();
+    for stream in &mut streams {
+        read_until(stream, "event: tick");
+    }
+    signal(&served.child, "TERM");
+    assert_eq!(code(&mut served.child), 0);
+    for stream in &mut streams {
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).unwrap();
+        assert!(rest.ends_with("\n\n\r\n0\r\n\r\n"), "{rest:?}");
+    }
+}
+
+fn read_until(stream: &mut std::net::TcpStream, text: &str) {
+    let mut seen = Vec::new();
+    let mut buffer = [0; 4096];
+    while !String::from_utf8_lossy(&seen).contains(text) {
+        let count = stream.read(&mut buffer).unwrap();
+        assert!(count > 0, "{}", String::from_utf8_lossy(&seen));
+        seen.extend_from_slice(&buffer[..count]);
+    }
+}
+
+#[test]
+fn a_fault_that_is_none_is_told_how_faults_are_written() {
+    let refused = cargo_bin_cmd!("ssekit")
+        .args(["serve", "--fault", "drop:0"])
+        .assert()
+        .code(2);
+    let told = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(told.contains("drop:N"), "{told}");
 }

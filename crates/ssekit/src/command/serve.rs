@@ -13,8 +13,9 @@ use ssekit_server::{Config, Defect, DefectEntry, Fault, Server, ServerError};
 use crate::failure::Failure;
 use crate::input::cause;
 use crate::interrupt::interrupted;
+use crate::sibling::{Siblings, released};
 use crate::suggestion::did_you_mean;
-use crate::{duration, output, runtime};
+use crate::{duration, limit, output, runtime};
 
 /// Run the reference server
 ///
@@ -42,6 +43,12 @@ pub struct Arguments {
     /// burst:N, buffer:BYTES, late-stamps, reset:N, slow-accept:TIME; repeatable
     #[arg(long, value_name = "FAULT")]
     fault: Vec<Fault>,
+    /// Serve the port with this many processes, each with a limit of open files of its own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64), conflicts_with = "tls")]
+    processes: u16,
+    /// Share the port with processes beside this one, and end with the input
+    #[arg(long, hide = true)]
+    shared_port: bool,
     /// Longest silence before a comment is sent, 100ms to 1h
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::observation)]
     heartbeat: Duration,
@@ -69,11 +76,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         listen: arguments.listen,
         tls: arguments.tls,
         faults: arguments.fault.clone(),
-        shared_port: false,
+        shared_port: arguments.shared_port,
         defect: arguments.defect.as_deref().map(defect).transpose()?,
         heartbeat: arguments.heartbeat,
         history: arguments.history,
     };
+    limit::raise_open_files();
+    if arguments.processes > 1 {
+        return runtime::block_on(serve_together(&config, arguments));
+    }
     runtime::block_on(serve(config, arguments))
 }
 
@@ -99,17 +110,44 @@ async fn serve(config: Config, arguments: &Arguments) -> Result<ExitCode, Failur
         })?;
     }
     output::say(&notes(&server, broken, arguments));
-    announce(&server)?;
-    interrupted().await?;
+    announce(&server.url("/"))?;
+    tokio::select! {
+        interrupted = interrupted() => interrupted?,
+        () = released(), if arguments.shared_port => {}
+    }
     output::say("ssekit: closing the streams");
     server.shutdown().await;
     Ok(ExitCode::AsExpected)
 }
 
+/// Serves one port with several processes.
+async fn serve_together(config: &Config, arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let mut passed = vec![
+        format!("--heartbeat={}ms", arguments.heartbeat.as_millis()),
+        format!("--history={}", arguments.history),
+    ];
+    passed.extend(config.defect.map(|defect| format!("--defect={defect}")));
+    passed.extend(config.faults.iter().map(|fault| format!("--fault={fault}")));
+    let count = usize::from(arguments.processes);
+    let mut siblings = Siblings::start(count, config.listen, &passed).await?;
+    let url = format!("http://{}/", siblings.address);
+    output::say(&format!(
+        "  page    {url}\n  stream  {url}events\n  {count} processes\nCtrl-C ends them"
+    ));
+    announce(&url)?;
+    tokio::select! {
+        interrupted = interrupted() => interrupted?,
+        failure = siblings.failed() => return Err(failure),
+    }
+    output::say("ssekit: closing the streams");
+    siblings.stop().await;
+    Ok(ExitCode::AsExpected)
+}
+
 /// The line a script reads. A server whose output nobody reads serves all the same.
-fn announce(server: &Server) -> Result<(), Failure> {
+fn announce(url: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    let told = writeln!(out, "listening on {}", server.url("/")).and_then(|()| out.flush());
+    let told = writeln!(out, "listening on {url}").and_then(|()| out.flush());
     match told {
         Err(error) if !crate::failure::is_departure(&error) => Err(error.into()),
         _ => Ok(()),
