@@ -61,11 +61,14 @@
 //! CheckOptions ─▶ plan ─▶ probes ─▶ Observation ─▶ checks ─▶ CheckRecord
 //!                            └────── Progress ──▶ any sink
 //! ```
+//!
+//! [`coverage`] says which clause of which standard each rule holds, and which are left out.
 
 mod case;
 mod check;
 mod checker;
 mod complaint;
+mod coverage;
 mod echo;
 mod endpoint;
 mod error;
@@ -83,6 +86,7 @@ mod selection;
 
 pub use case::Case;
 pub use checker::Checker;
+pub use coverage::{Clause, Section, coverage};
 pub use echo::{EchoCase, EchoTarget};
 pub use error::ConformanceError;
 pub use judge::judge;

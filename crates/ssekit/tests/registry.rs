@@ -68,3 +68,23 @@ fn every_check_is_explained_with_source_examples_impact_and_remedy() {
     }
     assert!(!human.contains('\u{1b}'), "no styles in a pipe");
 }
+
+#[test]
+fn the_coverage_names_every_check_and_gives_reasons() {
+    let human = out(&["list", "--coverage"]);
+    let text = out(&["list", "--coverage", "--format", "json"]);
+    let coverage: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(coverage["kind"], "coverage");
+    let sections = coverage["sections"].as_array().unwrap();
+    let clauses: Vec<&Value> = sections
+        .iter()
+        .flat_map(|section| section["clauses"].as_array().unwrap())
+        .collect();
+    for check in listed(&[]) {
+        let names = |clause: &&Value| clause["checks"].as_array().unwrap().contains(&check["id"]);
+        assert!(clauses.iter().any(names), "{}", check["id"]);
+        assert!(human.contains(check["id"].as_str().unwrap()));
+    }
+    assert!(human.contains("left out: binds clients only"));
+    assert!(human.contains(&format!("{} clauses of", clauses.len())));
+}

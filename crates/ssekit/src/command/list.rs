@@ -1,11 +1,13 @@
 //! `ssekit list`: the registry of checks.
 
+mod traced;
+
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 use serde::Serialize;
-use ssekit_conformance::{Rule, registry};
+use ssekit_conformance::{Rule, coverage, registry};
 use ssekit_record::{ExitCode, Level, SCHEMA};
 
 use crate::failure::Failure;
@@ -19,6 +21,9 @@ pub struct Arguments {
     /// Only this group, such as framing
     #[arg(long)]
     group: Option<String>,
+    /// Clause by clause, what the standards say and which checks hold it, or why none does
+    #[arg(long, conflicts_with = "group")]
+    coverage: bool,
     /// Form of the output
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
@@ -41,6 +46,13 @@ struct Entry<'a> {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if arguments.coverage {
+        output::print(&match arguments.format {
+            Format::Human => traced::told(coverage()),
+            Format::Json => traced::json(coverage())?,
+        })?;
+        return Ok(ExitCode::AsExpected);
+    }
     let wanted = arguments.group.as_deref();
     let rules: Vec<&Rule> = registry()
         .iter()
