@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ssekit_record::{EndKind, Head, Observation, Skipped, Transcript};
+use ssekit_record::{EndKind, FaultKind, Head, Observation, Skipped, Transcript};
 
 use crate::product::Family;
-use crate::{Probe, Product, Reading};
+use crate::{Probe, Product, Reading, coding};
 
 /// The transcripts of a run, each with its reading. Checks are pure functions of this.
 #[derive(Debug)]
@@ -81,15 +81,15 @@ impl<'a> Case<'a> {
     }
 
     /// Every probe that came back as an event stream, main first. Without the one that was not read
-    /// for a while, whose times are ours, and without what the echo endpoint sent, whose values are
-    /// ours.
+    /// for a while, whose times are ours, without what the echo endpoint sent, whose values are ours,
+    /// and without further answers whose content coding is not what they say, which are no text.
     pub fn streams(&self) -> impl Iterator<Item = (&'a Transcript, &Reading)> {
         self.observation
             .transcripts
             .iter()
             .filter(|t| {
                 let ours = t.probe == Probe::Stalled.name() || t.probe.starts_with("echo-");
-                t.is_event_stream() && !ours
+                t.is_event_stream() && !ours && !is_miscoded(t)
             })
             .filter_map(|t| Some((t, self.readings.get(t.probe.as_str())?)))
     }
@@ -127,4 +127,11 @@ impl<'a> Case<'a> {
             t.end.at_us.saturating_sub(head)
         })
     }
+}
+
+/// Whether a further answer is coded and does not say so, or says so and is not.
+fn is_miscoded(transcript: &Transcript) -> bool {
+    let broken = transcript.fault(FaultKind::ContentCodingInvalid).is_some();
+    let further = transcript.probe != Probe::Main.name();
+    coding::unnamed(transcript).is_some() || (further && broken)
 }

@@ -67,6 +67,7 @@
 mod case;
 mod check;
 mod checker;
+mod coding;
 mod complaint;
 mod coverage;
 mod echo;
@@ -86,6 +87,7 @@ mod selection;
 
 pub use case::Case;
 pub use checker::Checker;
+pub use coding::Offer;
 pub use coverage::{Clause, Section, coverage};
 pub use echo::{EchoCase, EchoTarget};
 pub use error::ConformanceError;

@@ -7,7 +7,7 @@ use ssekit_record::{EndKind, HttpVersion, Skipped, Transcript, is_secret_field};
 use url::Url;
 
 use crate::probe::Until;
-use crate::{CheckOptions, ConformanceError, Needs, Probe, Reading, Rule, endpoint};
+use crate::{CheckOptions, ConformanceError, EchoScene, Needs, Probe, Reading, Rule, endpoint};
 
 /// One line of `--dry-run`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,6 +144,9 @@ pub(crate) fn until(probe: Probe, options: &CheckOptions) -> Until {
             Until::Events(3, Duration::from_millis(1500))
         }
         Probe::ResumeMarker => Until::Events(4, short),
+        Probe::Identity => Until::Events(8, Duration::from_millis(1500)),
+        Probe::Coded(_) => Until::Coded(Duration::from_secs(if options.long { 10 } else { 2 })),
+        Probe::Scene(EchoScene::Coded(_)) => Until::Coded(Duration::from_secs(4)),
         Probe::Parallel1 | Probe::Parallel2 => Until::Window(Duration::from_secs(1)),
         Probe::Http10 => Until::Events(2, short),
         Probe::Stalled => Until::Window(Duration::from_secs(20)),
@@ -169,7 +172,11 @@ pub(crate) fn until(probe: Probe, options: &CheckOptions) -> Until {
 impl Until {
     fn longest(self) -> Duration {
         match self {
-            Self::Window(time) | Self::Head(time) | Self::End(time) | Self::Events(_, time) => time,
+            Self::Window(time)
+            | Self::Coded(time)
+            | Self::Head(time)
+            | Self::End(time)
+            | Self::Events(_, time) => time,
         }
     }
 }
@@ -271,11 +278,19 @@ pub(crate) fn ask(
                 "last-event-id",
             );
         }
+        Probe::Identity => set(&mut fields, "Accept-Encoding", "identity"),
+        Probe::Coded(offer) | Probe::Scene(EchoScene::Coded(offer)) => {
+            set(&mut fields, "Accept-Encoding", offer.value());
+        }
         Probe::Http10 => http = HttpChoice::Http10,
         Probe::Conditional => condition_on(&mut fields, learnt),
         _ => {}
     }
-    let is_large = matches!(probe, Probe::Echo(case) if case.is_large());
+    let is_large = match probe {
+        Probe::Echo(case) => case.is_large(),
+        Probe::Scene(scene) => scene.is_large(),
+        _ => false,
+    };
     if is_large && endpoint::method(options) != "POST" {
         return Err(Skipped {
             probe: probe.name().into(),

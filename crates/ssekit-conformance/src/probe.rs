@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use ssekit_http::{Glimpse, Seen};
 use ssekit_proto::{EventRef, Parser, Sink};
 
-use crate::{EchoCase, EchoScene};
+use crate::coding::codings;
+use crate::{EchoCase, EchoScene, Offer};
 
 /// One kind of exchange. Twelve or so serve every check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,6 +62,10 @@ pub enum Probe {
     Preflight,
     /// A path that should not exist, with an `Origin`.
     CorsMissing,
+    /// `Accept-Encoding: identity`.
+    Identity,
+    /// Content codings offered in `Accept-Encoding`.
+    Coded(Offer),
     /// The capabilities document of the echo endpoint.
     Capabilities,
     /// One value sent through the echo endpoint.
@@ -76,6 +81,9 @@ pub enum Until {
     Window(Duration),
     /// The head arrived; for a head that is no event stream, the given time later.
     Head(Duration),
+    /// For a head that names a content coding, the time after it ran out; for any other, the first
+    /// content.
+    Coded(Duration),
     /// The exchange ended, or the time after the head ran out.
     End(Duration),
     /// So many events were dispatched, or the time after the head ran out.
@@ -114,6 +122,12 @@ impl Probe {
             Self::CorsOther => "cors-other",
             Self::Preflight => "preflight",
             Self::CorsMissing => "cors-missing",
+            Self::Identity => "identity",
+            Self::Coded(Offer::All) => "coded",
+            Self::Coded(Offer::Gzip) => "coded-gzip",
+            Self::Coded(Offer::Deflate) => "coded-deflate",
+            Self::Coded(Offer::Br) => "coded-br",
+            Self::Coded(Offer::Zstd) => "coded-zstd",
             Self::Capabilities => "capabilities",
             Self::Echo(case) => case.name(),
             Self::Scene(scene) => scene.name(),
@@ -157,6 +171,12 @@ impl Probe {
             Self::CorsOther => "with another Origin",
             Self::Preflight => "a CORS preflight for Last-Event-ID",
             Self::CorsMissing => "a path that should not exist, with an Origin",
+            Self::Identity => "accepts no content coding",
+            Self::Coded(Offer::All) => "accepts every content coding browsers do",
+            Self::Coded(Offer::Gzip) => "accepts gzip only",
+            Self::Coded(Offer::Deflate) => "accepts deflate only",
+            Self::Coded(Offer::Br) => "accepts br only",
+            Self::Coded(Offer::Zstd) => "accepts zstd only",
             Self::Capabilities => "what the echo endpoint can do",
             Self::Echo(case) => case.about(),
             Self::Scene(scene) => scene.about(),
@@ -197,6 +217,8 @@ pub(crate) struct Watch {
     parser: Parser,
     events: usize,
     head: Option<(u64, bool)>,
+    coded: bool,
+    content: bool,
     spoilt: bool,
 }
 
@@ -215,6 +237,8 @@ impl Watch {
             parser: Parser::new(),
             events: 0,
             head: None,
+            coded: false,
+            content: false,
             spoilt: false,
         }
     }
@@ -230,9 +254,11 @@ impl Watch {
                 let stream = head.status == 200
                     && head.content_type_essence().as_deref() == Some("text/event-stream");
                 self.head = Some((head.at_us, stream));
+                self.coded = !codings(head).is_empty();
                 head.at_us
             }
             Glimpse::Content { bytes, at_us } => {
+                self.content = true;
                 // A limit passed is judged later, from the transcript.
                 self.spoilt |= self
                     .parser
@@ -264,6 +290,8 @@ impl Watch {
                     || (self.events >= PLENTY && since >= Duration::from_secs(1))
                     || (!stream && since >= Duration::from_secs(1))
             }
+            Until::Coded(window) if self.coded && stream => since >= window,
+            Until::Coded(_) => self.content || since >= Duration::from_millis(300),
             Until::Head(grace) => stream || since >= grace,
             Until::End(longest) => since >= longest,
             Until::Events(count, longest) => {

@@ -2,10 +2,15 @@
 
 use ssekit_scenario::{Script, Step};
 
+use crate::Offer;
+
 /// A wait in a scene, long beside what a loaded machine delays, in milliseconds.
 pub(crate) const WAIT_MS: u64 = 600;
 /// The wait before the first event of [`EchoScene::LateFirst`], in milliseconds.
 pub(crate) const LATE_MS: u64 = 1_500;
+
+/// Characters of the large event of [`EchoScene::Coded`].
+const LARGE: usize = 256 * 1024;
 
 /// One script, one exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,6 +22,8 @@ pub enum EchoScene {
     Spaced,
     /// A wait, then an event.
     LateFirst,
+    /// As `Spaced`, with content codings offered, and the second event larger than any coder's block.
+    Coded(Offer),
 }
 
 impl EchoScene {
@@ -26,6 +33,11 @@ impl EchoScene {
             Self::NoContent => "echo-no-content",
             Self::Spaced => "echo-spaced",
             Self::LateFirst => "echo-late-first",
+            Self::Coded(Offer::All) => "echo-coded",
+            Self::Coded(Offer::Gzip) => "echo-coded-gzip",
+            Self::Coded(Offer::Deflate) => "echo-coded-deflate",
+            Self::Coded(Offer::Br) => "echo-coded-br",
+            Self::Coded(Offer::Zstd) => "echo-coded-zstd",
         }
     }
 
@@ -35,6 +47,11 @@ impl EchoScene {
             Self::NoContent => "the status 204",
             Self::Spaced => "three events, 600 ms after each",
             Self::LateFirst => "an event after 1.5 s",
+            Self::Coded(Offer::All) => "three events, every content coding accepted",
+            Self::Coded(Offer::Gzip) => "three events, gzip accepted",
+            Self::Coded(Offer::Deflate) => "three events, deflate accepted",
+            Self::Coded(Offer::Br) => "three events, br accepted",
+            Self::Coded(Offer::Zstd) => "three events, zstd accepted",
         }
     }
 
@@ -42,8 +59,13 @@ impl EchoScene {
     pub(crate) fn capability(self) -> &'static str {
         match self {
             Self::NoContent => "status",
-            Self::Spaced | Self::LateFirst => "wait",
+            Self::Spaced | Self::LateFirst | Self::Coded(_) => "wait",
         }
+    }
+
+    /// Whether it needs a POST: too long for a URL.
+    pub(crate) fn is_large(self) -> bool {
+        matches!(self, Self::Coded(_))
     }
 
     /// The steps.
@@ -54,9 +76,28 @@ impl EchoScene {
                 let each = ["1", "2", "3"].map(|text| [event(text), wait(WAIT_MS)]);
                 each.into_iter().flatten().chain([Step::Close {}]).collect()
             }
+            Self::Coded(_) => {
+                let large = noise(LARGE);
+                let each = ["1", &large, "3"].map(|text| [event(text), wait(WAIT_MS)]);
+                each.into_iter().flatten().chain([Step::Close {}]).collect()
+            }
             Self::LateFirst => vec![wait(LATE_MS), event("1"), Step::Close {}],
         })
     }
+}
+
+/// Text that does not compress to less than three quarters of itself, always the same.
+fn noise(len: usize) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut state: u32 = 1;
+    let letters = std::iter::repeat_with(|| {
+        // xorshift32: any sequence without a pattern does.
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        char::from(LETTERS[(state >> 8) as usize % LETTERS.len()])
+    });
+    letters.take(len).collect()
 }
 
 fn wait(ms: u64) -> Step {

@@ -226,7 +226,10 @@ fn every_rule_has_a_defect() {
 
 /// The looks at the server by which every check can be judged.
 fn looks(transport: Transport) -> Vec<(&'static DefectEntry, Look)> {
-    let entries = Defect::all().iter().filter(|entry| transport.shows(entry));
+    // To look at a few while they are written.
+    let wanted = std::env::var("SSEKIT_DEFECTS").unwrap_or_default();
+    let shown = |entry: &&DefectEntry| transport.shows(entry) && entry.id.contains(&wanted);
+    let entries = Defect::all().iter().filter(shown);
     entries
         .map(|entry| {
             (

@@ -160,6 +160,7 @@ mod tests {
         resume.accepted resume.replay resume.unknown resume.empty-absent resume.non-ascii
         resume.no-reflection resume.204-stops resume.close-without-event resume.auth
         cache.no-store cache.not-shared cache.no-transform cache.validators buffering.hint
+        compression.identity compression.flush compression.valid compression.vary
         http2.no-conn-headers http2.lowercase
         lifecycle.min-duration lifecycle.half-open lifecycle.parallel
         lifecycle.keepalive-headers

@@ -1,8 +1,8 @@
 //! The table of defects, in the order of the catalogue of checks: long because it is one.
 use crate::DefectEntry;
 use crate::flaw::{
-    CorsFlaw as C, EchoFlaw as E,
-    Flaw::{Cors, Echo, Flow, Frame, Head, Resume, Route, Text, Wire},
+    CodingFlaw as K, CorsFlaw as C, EchoFlaw as E,
+    Flaw::{Coding, Cors, Echo, Flow, Frame, Head, Resume, Route, Text, Wire},
     FlowFlaw as F, FrameFlaw, HeadFlaw as H, ResumeFlaw as S, RouteFlaw as R, TextFlaw as T,
     WireFlaw as W,
 };
@@ -19,6 +19,12 @@ const SILENT: &str = "/events?silent";
 const DENSE: &str = "/events?interval=20&size=400";
 /// Events well apart from each other.
 const SPARSE: &str = "/events?interval=250";
+/// A stream that is coded where the client accepts that.
+const CODED: &str = "/events?compress";
+/// The same, ended.
+const CODED_FINITE: &str = "/events?compress&count=5";
+/// The same, with blocks of 4 KiB several times a second.
+const CODED_DENSE: &str = "/events?compress&interval=20&size=400";
 /// More than the kernel holds for a connection, within a quarter of a minute.
 const FLOOD: &str = "/events?interval=40&size=65536";
 
@@ -551,6 +557,78 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         Route(R::Validators),
         "sends an ETag, and 304 when it comes back",
     ),
+    D::new(
+        "compression.identity",
+        Coding(K::Unasked),
+        "sends gzip to a client that accepts no coding",
+    )
+    .at(CODED),
+    D::new(
+        "compression.flush",
+        Coding(K::ToEnd),
+        "compresses the stream and holds it to the end",
+    )
+    .at(CODED),
+    D::new(
+        "compression.flush/late",
+        Coding(K::ToNext),
+        "compresses the stream and holds each event until the next",
+    )
+    .at(CODED),
+    D::new(
+        "compression.flush/block",
+        Coding(K::Blocks(4096)),
+        "compresses the stream in blocks of 4 KiB",
+    )
+    .at(CODED_DENSE),
+    D::new(
+        "compression.flush/echo",
+        Echo(E::Coded(K::ToNext)),
+        "compresses a script's events and holds each until the next",
+    )
+    .at(CODED),
+    D::new(
+        "compression.flush/block/echo",
+        Echo(E::Coded(K::Blocks(8192))),
+        "compresses a script's events in blocks of 8 KiB",
+    )
+    .at(CODED),
+    D::new(
+        "compression.flush/end/echo",
+        Echo(E::Coded(K::ToEnd)),
+        "compresses a script's events and holds them to the end",
+    )
+    .at(CODED),
+    D::new(
+        "compression.valid",
+        Coding(K::Plain),
+        "names a content coding and sends plain text",
+    )
+    .at(CODED),
+    D::new(
+        "compression.valid/unnamed",
+        Coding(K::Unnamed),
+        "compresses the stream and names no coding",
+    )
+    .at(CODED),
+    D::new(
+        "compression.valid/corrupt",
+        Coding(K::Corrupt),
+        "breaks the compressed data",
+    )
+    .at(CODED),
+    D::new(
+        "compression.valid/unfinished",
+        Coding(K::Unfinished),
+        "leaves out the end of the compressed data",
+    )
+    .at(CODED_FINITE),
+    D::new(
+        "compression.vary",
+        Coding(K::NoVary),
+        "compresses an answer that may be stored, without Vary",
+    )
+    .at(CODED),
     D::new(
         "buffering.hint",
         Head(H::Without("x-accel-buffering")),

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::{
     answer::{self, Content, Source},
+    coding::{Coded, Coding},
     echo_flaw,
     flaw::EchoFlaw,
     piece::Write,
@@ -42,6 +43,7 @@ pub(crate) async fn perform(
     json: &[u8],
     limits: &ScriptLimits,
     flaw: Option<EchoFlaw>,
+    accepted: Option<Coding>,
     stop: watch::Receiver<bool>,
     room: OwnedSemaphorePermit,
 ) -> Response<Content> {
@@ -73,6 +75,12 @@ pub(crate) async fn perform(
     };
     if flaw == Some(EchoFlaw::HeadLate) {
         performance.first = performance.next().await;
+    }
+    if let (Some(EchoFlaw::Coded(flaw)), Some(coding)) = (flaw, accepted) {
+        let content = answer::streamed(Coded::new(performance, coding, Some(flaw)));
+        let mut answer = answer::event_stream(content, None);
+        answer::put(answer.headers_mut(), "content-encoding", coding.name());
+        return answer;
     }
     answer::event_stream(answer::streamed(performance), None)
 }
@@ -243,8 +251,15 @@ mod tests {
     async fn perform(json: &str) -> (u16, Result<String, Vec<u8>>) {
         let (_keep, stop) = watch::channel(false);
         let room = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let answer =
-            super::perform(json.as_bytes(), &ScriptLimits::default(), None, stop, room).await;
+        let answer = super::perform(
+            json.as_bytes(),
+            &ScriptLimits::default(),
+            None,
+            None,
+            stop,
+            room,
+        )
+        .await;
         let (head, mut content) = answer.into_parts();
         let mut bytes = Vec::new();
         while let Some(frame) = content.frame().await {

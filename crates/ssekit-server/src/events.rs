@@ -13,7 +13,8 @@ use http_body_util::BodyExt;
 
 use crate::{
     answer::{self, Broken, Content, Source},
-    flaw::{Flaw, FlowFlaw, HeadFlaw, ResumeFlaw, RouteFlaw},
+    coding::{Coded, Coding},
+    flaw::{CodingFlaw, Flaw, FlowFlaw, HeadFlaw, ResumeFlaw, RouteFlaw},
     lean::Common,
     negotiation::accepts_event_stream,
     piece::Write,
@@ -116,6 +117,8 @@ impl Service {
         if self.has(RouteFlaw::HeadLate) && !is_head {
             tokio::time::sleep(Duration::from_millis(1600)).await;
         }
+        let compress = plan.compress;
+        let coding = self.coding(compress, fields);
         let common = self
             .is_common(&plan, position)
             .then(|| Common(plan.clone()));
@@ -128,7 +131,13 @@ impl Service {
             if self.flaw == Some(Flaw::Flow(FlowFlaw::OneAtATime)) && !order.resumed {
                 order.turn = self.turn.clone().acquire_owned().await.ok();
             }
-            Unbegun::content(order)
+            match coding {
+                Some(coding) => {
+                    let subscription = Subscription::new(order);
+                    answer::streamed(Coded::new(subscription, coding, self.coding_flaw()))
+                }
+                None => Unbegun::content(order),
+            }
         };
         let mut answer = answer::event_stream(content, self.head_flaw());
         let head = answer.headers_mut();
@@ -143,6 +152,9 @@ impl Service {
             Some(Flaw::Flow(FlowFlaw::Trailers)) => answer::put(head, "trailer", "x-stream-end"),
             _ => {}
         }
+        if compress {
+            self.tell_coding(head, coding);
+        }
         if let Some(common) = common.filter(|_| !is_head) {
             answer.extensions_mut().insert(common);
         }
@@ -152,14 +164,45 @@ impl Service {
     /// Whether every subscriber of this stream gets the same bytes at the same time.
     fn is_common(&self, plan: &Plan, position: Position) -> bool {
         let endless = plan.count.is_none() && !plan.silent;
+        let plain = !plan.compress;
         let busy = u128::from(plan.interval_ms) <= plan.heartbeat.as_millis();
         let faultless = self.flaw.is_none() && self.faults.is_empty();
-        faultless && endless && busy && position == Position::Start
+        faultless && plain && endless && busy && position == Position::Start
     }
 
     /// A stream that goes on after an event it was sent.
     pub(crate) fn order_after(&self, plan: Plan, number: u64) -> Order {
         self.order(plan, Position::After(number), &HeaderMap::new())
+    }
+
+    /// The coding of a stream that is asked to be coded.
+    fn coding(&self, compress: bool, fields: &HeaderMap) -> Option<Coding> {
+        let accepted = Coding::accepted(fields);
+        match self.coding_flaw() {
+            Some(CodingFlaw::Unasked) => accepted.or(Some(Coding::Gzip)),
+            _ => accepted,
+        }
+        .filter(|_| compress)
+    }
+
+    fn coding_flaw(&self) -> Option<CodingFlaw> {
+        match self.flaw {
+            Some(Flaw::Coding(flaw)) => Some(flaw),
+            _ => None,
+        }
+    }
+
+    /// The fields about the coding, also where there is none this time.
+    fn tell_coding(&self, head: &mut HeaderMap, coding: Option<Coding>) {
+        let flaw = self.coding_flaw();
+        if let Some(coding) = coding.filter(|_| flaw != Some(CodingFlaw::Unnamed)) {
+            answer::put(head, "content-encoding", coding.name());
+        }
+        if flaw == Some(CodingFlaw::NoVary) {
+            answer::put(head, "cache-control", "no-cache, no-transform");
+        } else {
+            answer::put(head, "vary", "Accept, Accept-Encoding");
+        }
     }
 
     fn order(&self, plan: Plan, position: Position, fields: &HeaderMap) -> Order {

@@ -21,6 +21,8 @@ pub(crate) enum Flaw {
     Cors(CorsFlaw),
     /// In the HTTP/2 frames.
     Frame(FrameFlaw),
+    /// In the content coding of a stream.
+    Coding(CodingFlaw),
 }
 
 /// A flaw in the head of a stream.
@@ -258,6 +260,31 @@ pub(crate) enum EchoFlaw {
     HoldEvent,
     /// The head waits for the first event.
     HeadLate,
+    /// The stream is coded where that is accepted, with this flaw.
+    Coded(CodingFlaw),
+}
+
+/// A flaw in the content coding of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CodingFlaw {
+    /// `gzip` whatever is accepted.
+    Unasked,
+    /// Each write waits for the next.
+    ToNext,
+    /// Writes are gathered in blocks of this many bytes.
+    Blocks(usize),
+    /// Everything waits for the end.
+    ToEnd,
+    /// The field names a coding, and the content has none.
+    Plain,
+    /// The content has a coding, and no field names it.
+    Unnamed,
+    /// Bytes in the middle that make no sense.
+    Corrupt,
+    /// The end of the coded data is left out.
+    Unfinished,
+    /// The answer may be stored, and does not say that it depends on `Accept-Encoding`.
+    NoVary,
 }
 
 /// A flaw in the HTTP/2 frames.

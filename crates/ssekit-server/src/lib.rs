@@ -6,6 +6,7 @@
 mod answer;
 mod certificate;
 mod clock;
+mod coding;
 mod config;
 mod connection;
 mod crowd;

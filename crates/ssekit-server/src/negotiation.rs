@@ -28,7 +28,8 @@ pub(crate) fn accepts_event_stream(fields: &HeaderMap) -> bool {
     best.map_or(!readable, |(_, wanted)| wanted)
 }
 
-fn is_zero_weight(parameter: &str) -> bool {
+/// Whether this is a parameter that says `not at all`.
+pub(crate) fn is_zero_weight(parameter: &str) -> bool {
     let Some((name, value)) = parameter.split_once('=') else {
         return false;
     };

@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) phase_ms: u64,
     /// Whether the events are of the private stream.
     pub(crate) private: bool,
+    /// Whether the stream is coded where the client accepts that.
+    pub(crate) compress: bool,
 }
 
 /// Events are not due on round times, so that the times in their data show their resolution.
@@ -73,6 +75,7 @@ impl Plan {
             cut: Duration::from_secs(10),
             phase_ms: PHASE_MS,
             private: false,
+            compress: false,
         };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
@@ -83,6 +86,7 @@ impl Plan {
                 }
                 "count" => plan.count = Some(number(&name, &value, COUNT)?),
                 "silent" => plan.silent = true,
+                "compress" => plan.compress = true,
                 "heartbeat" => {
                     plan.heartbeat = Duration::from_millis(number(&name, &value, HEARTBEAT_MS)?);
                 }

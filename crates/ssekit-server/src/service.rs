@@ -16,6 +16,7 @@ use crate::{
     Config,
     answer::{self, Content},
     clock::Clock,
+    coding::Coding,
     crowd::Crowds,
     echo,
     fault::Fault,
@@ -156,7 +157,10 @@ impl Service {
                 let private = place == Place::Private;
                 self.events(method, query, request.headers(), private).await
             }
-            Place::Echo => self.echo_get(query).await,
+            Place::Echo => {
+                let accepted = Coding::accepted(request.headers());
+                self.echo_get(query, accepted).await
+            }
             Place::Capabilities => echo::capabilities(&self.limits, self.journal.streams()),
             Place::Redirect => self.redirect(StatusCode::TEMPORARY_REDIRECT, query),
             Place::RedirectForEver => self.redirect(StatusCode::MOVED_PERMANENTLY, query),
@@ -202,13 +206,13 @@ impl Service {
         Response::from_parts(parts, spoilt.into_body())
     }
 
-    async fn echo_get(&self, query: &str) -> Response<Content> {
+    async fn echo_get(&self, query: &str, accepted: Option<Coding>) -> Response<Content> {
         let script = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "script");
         let Some((_, json)) = script else {
             return echo::capabilities(&self.limits, self.journal.streams());
         };
         match self.make_room(Some(json.len() as u64)) {
-            Some(room) => self.perform(json.as_bytes(), room).await,
+            Some(room) => self.perform(json.as_bytes(), accepted, room).await,
             None => unavailable("too many scripts at once"),
         }
     }
@@ -219,6 +223,7 @@ impl Service {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let length = content_length(request.headers());
+        let accepted = Coding::accepted(request.headers());
         if length.is_some_and(|length| length > self.limits.bytes as u64) {
             return self.too_large();
         }
@@ -229,19 +234,24 @@ impl Service {
         match body.collect().await {
             Ok(json) => {
                 let json = json.to_bytes();
-                self.perform(&json, room).await
+                self.perform(&json, accepted, room).await
             }
             Err(error) if error.is::<LengthLimitError>() => self.too_large(),
             Err(_) => answer::refusal(StatusCode::BAD_REQUEST, "the script cannot be read"),
         }
     }
 
-    async fn perform(&self, json: &[u8], room: OwnedSemaphorePermit) -> Response<Content> {
+    async fn perform(
+        &self,
+        json: &[u8],
+        accepted: Option<Coding>,
+        room: OwnedSemaphorePermit,
+    ) -> Response<Content> {
         let flaw = match self.flaw {
             Some(Flaw::Echo(flaw)) => Some(flaw),
             _ => None,
         };
-        echo::perform(json, &self.limits, flaw, self.stop.clone(), room).await
+        echo::perform(json, &self.limits, flaw, accepted, self.stop.clone(), room).await
     }
 
     fn too_large(&self) -> Response<Content> {

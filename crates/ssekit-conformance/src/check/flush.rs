@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use ssekit_record::{EndKind, Level, Transcript, Verdict};
 
+use super::burst::{Burst, PAUSE_US, bursts};
+use super::lag::{Lag, by_stamps, stamped};
 use super::sighting::seconds;
 use super::source::{HTML_AUTHORING, HTML_PARSING};
 use super::staged::by_spaced;
-use super::stamp::stamps;
 use crate::{Applies, Case, EchoScene, EventSeen, Judgement, LineEnd, Needs, Probe, Reading, Rule};
 
 pub(super) const RULES: &[Rule] = &[
@@ -48,9 +49,6 @@ pub(super) const RULES: &[Rule] = &[
         judge: no_fixed_block,
     },
 ];
-
-/// A pause that separates two writes, in microseconds.
-const PAUSE_US: u64 = 50_000;
 
 fn event_per_flush(case: &Case<'_>) -> Judgement {
     let (Some(main), Some(reading)) = (case.main(), case.reading()) else {
@@ -144,126 +142,6 @@ fn held_ends<'r>(main: &Transcript, reading: &'r Reading) -> (Vec<(&'r EventSeen
 
 fn to_usize(offset: u64) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
-}
-
-/// What the times inside events tell.
-enum Lag<'r> {
-    Prompt { events: usize, median_us: u64 },
-    OneBehind { events: usize, first: &'r EventSeen },
-}
-
-/// An event with the time it carries.
-struct Stamped<'r> {
-    event: &'r EventSeen,
-    stamp_us: u64,
-    arrival_us: u64,
-}
-
-fn stamped<'r>(main: &Transcript, reading: &'r Reading) -> Vec<Stamped<'r>> {
-    let began_us = main.started_unix_ms * 1000;
-    let stamped = reading.events.iter().filter_map(|event| {
-        let arrival_us = began_us + event.at_us;
-        let mut times = stamps(&event.data, arrival_us);
-        if event.has_id {
-            times.extend(stamps(&event.last_event_id, arrival_us));
-        }
-        // The latest time that is not in the future is when it was written, if any is.
-        let past = times.into_iter().filter(|us| *us <= arrival_us + 2_000);
-        Some(Stamped {
-            event,
-            stamp_us: past.max()?,
-            arrival_us,
-        })
-    });
-    stamped.collect()
-}
-
-/// Compares arrivals with the times in the data, where both are read from one clock.
-fn by_stamps<'r>(main: &Transcript, reading: &'r Reading) -> Option<Lag<'r>> {
-    let is_local = |peer: &str| peer.starts_with("127.") || peer.starts_with("[::1]");
-    if !main.connection.peer.as_deref().is_some_and(is_local) {
-        return None;
-    }
-    let all = stamped(main, reading);
-    if all.len() < 4 || all.len() * 5 < reading.events.len() * 4 {
-        return None;
-    }
-    let resolution = resolution_us(&all);
-    // Events that came alone, written well apart from the next one. A time rounded to less than
-    // half the gap cannot look like the time of the next event.
-    let pairs: Vec<_> = all
-        .windows(2)
-        .filter(|pair| {
-            let gap = pair[1].stamp_us.saturating_sub(pair[0].stamp_us);
-            let apart = pair[1].arrival_us.saturating_sub(pair[0].arrival_us);
-            gap >= 2 * PAUSE_US && gap >= 2 * resolution && apart >= PAUSE_US
-        })
-        .collect();
-    if pairs.len() < 3 {
-        return None;
-    }
-    let late = pairs.iter().filter(|pair| {
-        let gap = pair[1].stamp_us - pair[0].stamp_us;
-        let late = pair[0].arrival_us.saturating_sub(pair[0].stamp_us);
-        let from_next = pair[0].arrival_us.abs_diff(pair[1].stamp_us);
-        late * 10 >= gap * 7 && from_next <= (gap * 3 / 20).max(25_000)
-    });
-    let late: Vec<_> = late.collect();
-    if let Some([first, ..]) = late.first()
-        && late.len() * 5 >= pairs.len() * 4
-    {
-        return Some(Lag::OneBehind {
-            events: late.len(),
-            first: first.event,
-        });
-    }
-    let mut lags: Vec<u64> = pairs
-        .iter()
-        .map(|pair| pair[0].arrival_us.saturating_sub(pair[0].stamp_us))
-        .collect();
-    lags.sort_unstable();
-    let median_us = lags[lags.len() / 2];
-    (median_us <= PAUSE_US.max(resolution)).then_some(Lag::Prompt {
-        events: pairs.len(),
-        median_us,
-    })
-}
-
-/// The coarsest step that all times are multiples of.
-fn resolution_us(all: &[Stamped<'_>]) -> u64 {
-    let steps = [1_000_000, 100_000, 10_000, 1000];
-    let fits = |step: &u64| all.iter().all(|one| one.stamp_us % step == 0);
-    steps.into_iter().find(fits).unwrap_or(1)
-}
-
-/// Bytes that arrived without a pause between them.
-struct Burst {
-    offset: u64,
-    len: u64,
-    first_us: u64,
-    last_us: u64,
-}
-
-fn bursts(main: &Transcript) -> Vec<Burst> {
-    // Windows of a distant, busy peer also arrive in blocks, a round trip apart.
-    let round_trip = main.connection.connected_us.unwrap_or(0);
-    let pause = PAUSE_US.max(4 * round_trip);
-    let mut bursts: Vec<Burst> = Vec::new();
-    for slice in &main.stream().slices {
-        match bursts.last_mut() {
-            Some(burst) if slice.at_us.saturating_sub(burst.last_us) < pause => {
-                burst.len += slice.len;
-                burst.last_us = slice.at_us;
-            }
-            _ => bursts.push(Burst {
-                offset: slice.offset,
-                len: slice.len,
-                first_us: slice.at_us,
-                last_us: slice.at_us,
-            }),
-        }
-    }
-    bursts
 }
 
 /// Smallest size taken for that of a buffer.

@@ -1,8 +1,10 @@
 //! The checks, by the groups of the catalogue.
 
 mod answer;
+mod burst;
 mod cache;
 mod chunking;
+mod compression;
 mod cors;
 mod data;
 #[cfg(test)]
@@ -19,10 +21,12 @@ mod finish;
 mod flush;
 mod framing;
 mod heartbeat;
+mod hold;
 mod http2;
 mod id;
 mod ill_formed;
 mod json;
+mod lag;
 mod lifecycle;
 mod line;
 mod media_type;
@@ -49,7 +53,7 @@ mod stray;
 use crate::Rule;
 
 /// Every group, in the order of the catalogue.
-pub(crate) const GROUPS: [&[Rule]; 21] = [
+pub(crate) const GROUPS: [&[Rule]; 22] = [
     status::RULES,
     media_type::RULES,
     negotiation::RULES,
@@ -69,6 +73,7 @@ pub(crate) const GROUPS: [&[Rule]; 21] = [
     resume::RULES,
     cors::RULES,
     cache::RULES,
+    compression::RULES,
     http2::RULES,
     lifecycle::RULES,
 ];

@@ -122,6 +122,18 @@ impl Sample {
         self
     }
 
+    /// With this content coding, undone as it arrived.
+    pub(super) fn coded(self, coding: &str) -> Self {
+        let mut sample = self.with_field("Content-Encoding", coding);
+        let content = std::mem::take(&mut sample.0.body);
+        for slice in &content.slices {
+            sample.0.body.push(&[0xf0], slice.at_us);
+        }
+        sample.0.wire = sample.0.body.clone();
+        sample.0.content = Some(content);
+        sample
+    }
+
     /// With another status.
     pub(super) fn status(mut self, status: u16) -> Self {
         if let Some(head) = &mut self.0.head {

@@ -292,3 +292,13 @@ pub(super) const RFC9110_VARY: Source = (
     "RFC 9110 12.5.5",
     "https://www.rfc-editor.org/rfc/rfc9110.html#section-12.5.5",
 );
+/// RFC 9110 12.5.3: Accept-Encoding.
+pub(super) const RFC9110_ACCEPT_ENCODING: Source = (
+    "RFC 9110 12.5.3",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-12.5.3",
+);
+/// RFC 9110 8.4: Content-Encoding.
+pub(super) const RFC9110_CONTENT_ENCODING: Source = (
+    "RFC 9110 8.4",
+    "https://www.rfc-editor.org/rfc/rfc9110.html#section-8.4",
+);

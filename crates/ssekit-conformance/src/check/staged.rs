@@ -75,7 +75,7 @@ fn performed<'a>(case: &Case<'a>, scene: EchoScene) -> Result<&'a Transcript, St
 
 /// When the events of a scene arrived, since the request, and when the stream ended cleanly. Only
 /// where the endpoint kept the waits, which is what makes the times exact.
-fn times(case: &Case<'_>, scene: EchoScene, least_ms: u64) -> Option<(Vec<u64>, u64)> {
+pub(super) fn times(case: &Case<'_>, scene: EchoScene, least_ms: u64) -> Option<(Vec<u64>, u64)> {
     let transcript = performed(case, scene).ok()?;
     if !transcript.is_event_stream() || transcript.end.kind != EndKind::Clean {
         return None;
@@ -89,7 +89,7 @@ fn times(case: &Case<'_>, scene: EchoScene, least_ms: u64) -> Option<(Vec<u64>, 
 }
 
 /// Nearer than this, two moments are one, in microseconds.
-const TOGETHER_US: u64 = 150_000;
+pub(super) const TOGETHER_US: u64 = 150_000;
 
 /// Whether events written apart left at once: a warning where each waited for the next, or all for
 /// the end; nothing where it could not be seen.
