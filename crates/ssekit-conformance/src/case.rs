@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ssekit_record::{EndKind, FaultKind, Head, Observation, Skipped, Transcript};
 
+use crate::guard::guarded;
 use crate::product::Family;
 use crate::{Probe, Product, Reading, coding};
 
@@ -12,17 +13,34 @@ use crate::{Probe, Product, Reading, coding};
 pub struct Case<'a> {
     observation: &'a Observation,
     readings: BTreeMap<&'a str, Reading>,
+    /// Exchanges from which nothing may be concluded, and the fault of ours.
+    faults: BTreeMap<&'a str, String>,
     product: Option<Product>,
 }
 
 impl<'a> Case<'a> {
     /// Reads every transcript once.
     pub fn new(observation: &'a Observation) -> Self {
-        let readings = observation
-            .transcripts
-            .iter()
-            .map(|t| (t.probe.as_str(), Reading::of(t)))
-            .collect();
+        let mut readings = BTreeMap::new();
+        let mut faults = BTreeMap::new();
+        for transcript in &observation.transcripts {
+            let probe = transcript.probe.as_str();
+            let read = match transcript.contradiction() {
+                Some(what) => Err(format!("the record of {probe} contradicts itself: {what}")),
+                None => guarded(|| Reading::of(transcript))
+                    .map_err(|what| format!("reading {probe} failed: {what}")),
+            };
+            let twice = readings.contains_key(probe) || faults.contains_key(probe);
+            match read {
+                _ if twice => faults.insert(probe, format!("{probe} is recorded twice")),
+                Err(what) => faults.insert(probe, what),
+                Ok(reading) => {
+                    readings.insert(probe, reading);
+                    None
+                }
+            };
+        }
+        readings.retain(|probe, _| !faults.contains_key(probe));
         let product = observation
             .probe(Probe::Main.name())
             .and_then(|t| t.head.as_ref())
@@ -30,6 +48,7 @@ impl<'a> Case<'a> {
         Self {
             observation,
             readings,
+            faults,
             product,
         }
     }
@@ -46,7 +65,17 @@ impl<'a> Case<'a> {
 
     /// The transcript of a probe, if it was made.
     pub fn transcript(&self, probe: Probe) -> Option<&'a Transcript> {
-        self.observation.probe(probe.name())
+        let found = self.observation.probe(probe.name())?;
+        self.is_sound(found).then_some(found)
+    }
+
+    /// The fault of ours that keeps a probe from being judged.
+    pub(crate) fn fault(&self, probe: Probe) -> Option<&str> {
+        self.faults.get(probe.name()).map(String::as_str)
+    }
+
+    fn is_sound(&self, transcript: &Transcript) -> bool {
+        !self.faults.contains_key(transcript.probe.as_str())
     }
 
     /// The transcript of a probe that got an answer head.
@@ -77,7 +106,8 @@ impl<'a> Case<'a> {
 
     /// Every exchange made, main first.
     pub fn transcripts(&self) -> impl Iterator<Item = &'a Transcript> {
-        self.observation.transcripts.iter()
+        let made = self.observation.transcripts.iter();
+        made.filter(|transcript| self.is_sound(transcript))
     }
 
     /// Every probe that came back as an event stream, main first. Without the one that was not read

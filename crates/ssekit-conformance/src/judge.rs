@@ -5,6 +5,7 @@ use ssekit_record::{
     ProbeSummary, SCHEMA, Source, Transcript, Verdict,
 };
 
+use crate::guard::guarded;
 use crate::{Applies, Case, ConformanceError, Judgement, Probe, Rule, Selection};
 
 /// Judges an observation: pure, the same for a live run and a saved file.
@@ -16,16 +17,27 @@ pub fn judge(
     selection: &Selection,
     gate: Level,
 ) -> Result<CheckRecord, ConformanceError> {
-    let rules = selection.rules()?;
+    Ok(judge_by(&selection.rules()?, observation, gate))
+}
+
+/// Judges by these rules.
+pub(crate) fn judge_by(
+    rules: &[&'static Rule],
+    observation: &Observation,
+    gate: Level,
+) -> CheckRecord {
     let case = Case::new(observation);
-    let answer = Answer::of(&case);
+    let answer = match case.fault(Probe::Main) {
+        Some(what) => Answer::Fault(what.into()),
+        None => Answer::of(&case),
+    };
     let checks: Vec<Finding> = rules
         .iter()
         .map(|rule| finding(rule, conclude(rule, &case, &answer)))
         .collect();
     let outcome = outcome(&answer, &checks, gate);
     let main = case.main();
-    Ok(CheckRecord {
+    CheckRecord {
         schema: SCHEMA.into(),
         kind: "check".into(),
         target: observation.target.clone(),
@@ -45,11 +57,13 @@ pub fn judge(
             .map(|t| probe_summary(t, &case))
             .collect(),
         checks,
-    })
+    }
 }
 
 /// What the main request got.
 enum Answer {
+    /// A fault of ours: what.
+    Fault(String),
     /// Nothing that could be read: why.
     None(String),
     /// Bytes that are no HTTP response: what is wrong with them.
@@ -103,14 +117,22 @@ fn unanswered(main: &Transcript) -> String {
 }
 
 fn conclude(rule: &Rule, case: &Case<'_>, answer: &Answer) -> Judgement {
+    if let Some(what) = rule.probes.iter().find_map(|probe| case.fault(*probe)) {
+        return Judgement::error(what);
+    }
+    let judged = |rule: &Rule| {
+        let judgement = guarded(|| (rule.judge)(case));
+        judgement.unwrap_or_else(|what| Judgement::error(format!("the check failed: {what}")))
+    };
     match answer {
+        Answer::Fault(what) => Judgement::error(what),
         Answer::None(why) => Judgement::unverified(format!("no answer: {why}")),
-        Answer::NotHttp(_) if rule.id == "response.status-200" => (rule.judge)(case),
+        Answer::NotHttp(_) if rule.id == "response.status-200" => judged(rule),
         Answer::NotHttp(_) => Judgement::not_applicable("the answer is no HTTP response"),
         Answer::Other(why) if rule.applies == Applies::Stream => {
             Judgement::not_applicable(format!("no event stream: {why}"))
         }
-        _ => not_made(rule, case).unwrap_or_else(|| (rule.judge)(case)),
+        _ => not_made(rule, case).unwrap_or_else(|| judged(rule)),
     }
 }
 
@@ -159,10 +181,13 @@ fn finding(rule: &Rule, judgement: Judgement) -> Finding {
 }
 
 fn outcome(answer: &Answer, checks: &[Finding], gate: Level) -> CheckOutcome {
-    if matches!(answer, Answer::None(_)) {
+    let is_open = |f: &Finding| f.verdict == Verdict::Error && f.level >= gate;
+    if matches!(answer, Answer::None(_) | Answer::Fault(_)) {
         CheckOutcome::Incomplete
     } else if checks.iter().any(|f| CheckRecord::reddens(f, gate)) {
         CheckOutcome::Nonconformant
+    } else if checks.iter().any(is_open) {
+        CheckOutcome::Incomplete
     } else {
         CheckOutcome::Conformant
     }
@@ -170,6 +195,7 @@ fn outcome(answer: &Answer, checks: &[Finding], gate: Level) -> CheckOutcome {
 
 fn summary(case: &Case<'_>, answer: &Answer, checks: &[Finding], gate: Level) -> String {
     match answer {
+        Answer::Fault(what) => return format!("ssekit failed, so nothing is known: {what}."),
         Answer::None(why) => return format!("No answer: {why}."),
         Answer::NotHttp(why) => return format!("The answer is no HTTP response: {why}."),
         Answer::Other(why) => return format!("No event stream to judge: {why}."),
@@ -181,10 +207,15 @@ fn summary(case: &Case<'_>, answer: &Answer, checks: &[Finding], gate: Level) ->
         .reading()
         .is_some_and(|reading| reading.events.is_empty());
     let quiet = if silent { quiet(case) } else { String::new() };
-    match red.as_slice() {
-        [] => format!("The stream keeps every rule that could be judged.{quiet}"),
-        [one] => format!("The stream breaks {one}.{quiet}"),
-        [first, rest @ ..] => format!(
+    let failed = checks.iter().find(|f| f.verdict == Verdict::Error);
+    match (red.as_slice(), failed) {
+        ([], Some(failed)) => format!(
+            "ssekit could not carry out {}: {}.{quiet}",
+            failed.id, failed.actual
+        ),
+        ([], None) => format!("The stream keeps every rule that could be judged.{quiet}"),
+        ([one], _) => format!("The stream breaks {one}.{quiet}"),
+        ([first, rest @ ..], _) => format!(
             "The stream breaks {} rules, {first} first.{quiet}",
             rest.len() + 1
         ),

@@ -60,6 +60,11 @@ impl Judgement {
         Self::new(Verdict::Unverified, missing)
     }
 
+    /// ssekit failed, in what, so that nothing is known of the target.
+    pub fn error(what: impl Into<String>) -> Self {
+        Self::new(Verdict::Error, what)
+    }
+
     /// Lowers the level of this finding below the rule's.
     #[must_use]
     pub fn at_level(mut self, level: Level) -> Self {

@@ -73,6 +73,7 @@ mod coverage;
 mod echo;
 mod endpoint;
 mod error;
+mod guard;
 mod judge;
 mod judgement;
 mod options;

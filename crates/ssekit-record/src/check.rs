@@ -53,7 +53,7 @@ pub enum CheckOutcome {
     Conformant,
     /// A finding at or above the gate.
     Nonconformant,
-    /// The main observation failed: nothing can be concluded.
+    /// The main observation failed, or ssekit did: nothing can be concluded.
     Incomplete,
 }
 
@@ -149,6 +149,7 @@ impl CheckRecord {
         match self.outcome {
             CheckOutcome::Conformant => ExitCode::AsExpected,
             CheckOutcome::Nonconformant => ExitCode::Findings,
+            CheckOutcome::Incomplete if self.counts.error > 0 => ExitCode::Invalid,
             CheckOutcome::Incomplete if self.unanswered() => ExitCode::Unreachable,
             CheckOutcome::Incomplete => ExitCode::Invalid,
         }

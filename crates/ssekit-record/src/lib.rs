@@ -6,6 +6,7 @@
 
 mod capture;
 mod check;
+mod consistency;
 mod exit;
 mod fault;
 mod finding;

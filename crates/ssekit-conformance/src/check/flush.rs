@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn times_of_another_meaning_accuse_nobody() {
-        let at: Vec<u64> = (1..6).map(|i| i * 950).collect();
+        let at: Vec<u64> = (1..6).map(|i| i * 590).collect();
         let whole_seconds = |ms: u64| (ms / 1000).to_string();
         assert_eq!(
             verdict(FLUSH, written(&at, 0, whole_seconds)),

@@ -13,6 +13,9 @@ mod echoed;
 mod encoding;
 mod ending;
 mod event;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod fault_tests;
 mod fidelity;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
