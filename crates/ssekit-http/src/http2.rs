@@ -1,11 +1,15 @@
 //! One exchange over HTTP/2: hyper speaks the protocol, the tap below it tells what came.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use ssekit_record::{EndKind, FaultKind};
@@ -85,7 +89,7 @@ pub(crate) async fn exchange<S>(
     }
 }
 
-fn message(request: &Outgoing) -> Result<http::Request<Full<Bytes>>, http::Error> {
+fn message(request: &Outgoing) -> Result<http::Request<Content>, http::Error> {
     let url = &request.url;
     let uri = format!("{}://{}{}", url.scheme(), authority(url), target(url));
     let mut message = http::Request::builder()
@@ -95,14 +99,42 @@ fn message(request: &Outgoing) -> Result<http::Request<Full<Bytes>>, http::Error
     for (name, value) in &request.fields {
         message = message.header(name.as_str(), value.trim_ascii());
     }
-    message.body(Full::new(Bytes::from(request.body.clone())))
+    let content = Bytes::from(request.body.clone());
+    message.body(Content(Some(content).filter(|content| !content.is_empty())))
+}
+
+/// The content of a request. Where there is none it has no length either: hyper would add
+/// `content-length: 0` to some methods, and what is sent is what the request says and no more.
+struct Content(Option<Bytes>);
+
+impl Body for Content {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|content| Ok(Frame::data(content))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let content = self.0.as_ref();
+        content.map_or_else(SizeHint::default, |content| {
+            SizeHint::with_exact(content.len() as u64)
+        })
+    }
 }
 
 /// Sends the request and takes in the response, so that windows stay open; its bytes are read off
 /// the tap.
 async fn drive<S>(
     tap: Tap<S>,
-    message: http::Request<Full<Bytes>>,
+    message: http::Request<Content>,
     head_limit: u32,
 ) -> Result<(), String>
 where
