@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""Holds event streams with several clients against one origin, and prints what each spends.
+
+    reports/bench/load/run.py [--streams N] [--seconds S] [--origin neutral|nginx|reference] [CLIENT ...]
+
+Needs `cargo build --release`, cc, and of the clients those that are there: wrk, h2load and hey are
+packages of Debian (wrk, nghttp2-client, hey), oha is `cargo install oha`, locust a package of PyPI,
+artillery one of npm (PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 spares a browser). All traffic stays on the
+loopback interface.
+
+Every client gets a ramp, then a window in which its processor time (all its processes), and the
+events the origin sent meanwhile, are read. So what a client does at its start and end is not
+counted. Only what the origin says was sent makes the denominator.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+FLOOR = HERE.parent / "floor"
+TICK = os.sysconf("SC_CLK_TCK")
+RAMP_S = 10
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def family(pid):
+    """The process and all that descend from it."""
+    children = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                children.setdefault(int(fields[1]), []).append(int(entry.name))
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+    found, at = [pid], 0
+    while at < len(found):
+        found += children.get(found[at], [])
+        at += 1
+    return found
+
+
+def spent(pid):
+    """Processor seconds and resident KiB of a process and its descendants."""
+    cpu = rss = 0
+    for one in family(pid):
+        try:
+            fields = pathlib.Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+            cpu += (int(fields[11]) + int(fields[12])) / TICK
+            rss += int(fields[21]) * resource.getpagesize() // 1024
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return cpu, rss
+
+
+class Origin:
+    """The neutral origin, which counts what it sends."""
+
+    def __init__(self, folder, interval_ms):
+        self.port = free_port()
+        binary = folder / "origin"
+        subprocess.run(["cc", "-O2", "-o", binary, FLOOR / "origin.c"], check=True)
+        self.process = subprocess.Popen([binary, str(self.port), str(interval_ms), "chunked"])
+        self.url = f"http://127.0.0.1:{self.port}"
+        wait_for(self.port)
+
+    def sent(self):
+        with urllib.request.urlopen(f"{self.url}/sent") as answer:
+            seen = json.load(answer)
+            return seen["sent"], seen["open"]
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Reference(Origin):
+    """The reference server; what it sends is known from the rate."""
+
+    def __init__(self, folder, interval_ms):
+        self.interval_ms = interval_ms
+        self.process = subprocess.Popen(
+            [ROOT / "target/release/ssekit", "serve", "--listen", "127.0.0.1:0"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )
+        self.url = self.process.stdout.readline().split()[-1].rstrip("/")
+        self.port = int(self.url.rpartition(":")[2])
+        self.path = f"/events?interval={interval_ms}&size=60&phase=spread"
+
+    def sent(self):
+        with urllib.request.urlopen(f"{self.url}/echo/capabilities") as answer:
+            open_now = json.load(answer)["active_streams"]
+        return int(time.monotonic() * 1000 * open_now / self.interval_ms), open_now
+
+
+def wait_for(port):
+    while True:
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+
+
+def commands(origin, streams, seconds, folder):
+    url = origin.url + getattr(origin, "path", "/events")
+    total = f"{RAMP_S + seconds + 30}s"
+    venv = os.environ.get("LOCUST", "locust")
+    artillery = os.environ.get("ARTILLERY", "artillery")
+    oha = os.environ.get("OHA", "oha")
+    few = min(streams, 10000)
+    floor = folder / "client"
+    return {
+        "floor": (streams, [floor, str(origin.port), str(streams), str(seconds + 30), str(RAMP_S)]),
+        "ssekit": (streams, [
+            ROOT / "target/release/ssekit", "load", url, "-c", str(streams), "--ramp", f"{RAMP_S}s", "-d", total,
+            "--format", "json",
+        ]),
+        "wrk": (streams, ["wrk", "-t1", "-c", str(streams), "-d", total, "--timeout", "60s", url]),
+        "h2load": (streams, ["h2load", "--h1", "-t1", "-c", str(streams), "-D", str(RAMP_S + seconds + 30), url]),
+        "hey": (streams, ["hey", "-c", str(streams), "-n", str(streams), "-t", "0", url]),
+        "oha": (streams, [oha, "--no-tui", "-c", str(streams), "-n", str(streams), "-t", "3600s", url]),
+        "locust": (few, [
+            venv, "-f", HERE / "locustfile.py", "--headless", "--only-summary", "-u", str(few), "-r",
+            str(few // RAMP_S), "-t", total, "-H", origin.url,
+        ]),
+        "artillery": (few, [artillery, "run", "--quiet", HERE / "artillery.yml"]),
+    }
+
+
+def measure(name, streams, command, origin, seconds):
+    environment = os.environ | {"TARGET": origin.url}
+    out = tempfile.TemporaryFile()
+    client = subprocess.Popen(command, stdout=out, stderr=out, env=environment, start_new_session=True)
+    try:
+        deadline = time.monotonic() + RAMP_S + 60
+        while origin.sent()[1] < streams and time.monotonic() < deadline and client.poll() is None:
+            time.sleep(0.5)
+        time.sleep(2)
+        before, open_before = origin.sent()
+        cpu_before, _ = spent(client.pid)
+        began = time.monotonic()
+        time.sleep(seconds)
+        after, open_after = origin.sent()
+        cpu_after, rss = spent(client.pid)
+        took = time.monotonic() - began
+    finally:
+        try:
+            os.killpg(client.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        client.wait()
+    events, cpu = after - before, cpu_after - cpu_before
+    if client.returncode not in (-9, None) or not events:
+        out.seek(0)
+        tail = out.read()[-400:].decode(errors="replace")
+        return {"client": name, "failed": f"ended early ({client.returncode}): {tail}"}
+    return {
+        "client": name, "streams": min(open_before, open_after), "events": events, "seconds": round(took, 2),
+        "cpu": cpu, "per_100k": cpu / events * 1e5, "rss_mb": rss / 1024,
+    }
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--streams", type=int, default=19900)
+    arguments.add_argument("--seconds", type=int, default=20)
+    arguments.add_argument("--interval", type=int, default=1000, help="milliseconds between the events of a stream")
+    arguments.add_argument("--origin", choices=["neutral", "reference"], default="neutral")
+    arguments.add_argument("clients", nargs="*")
+    given = arguments.parse_args()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    folder = pathlib.Path(tempfile.mkdtemp())
+    subprocess.run(["cc", "-O2", "-o", folder / "client", FLOOR / "client.c"], check=True)
+    rows = []
+    names = given.clients or ["floor", "ssekit", "wrk", "h2load", "hey", "oha", "locust", "artillery"]
+    for name in names:
+        # A fresh origin for each, so that no client finds sockets of the one before.
+        origin = {"neutral": Origin, "reference": Reference}[given.origin](folder, given.interval)
+        try:
+            streams, command = commands(origin, given.streams, given.seconds, folder)[name]
+            program = str(command[0])
+            if not (shutil.which(program) or pathlib.Path(program).exists()):
+                print(f"{name}: {program} is not installed", file=sys.stderr)
+                continue
+            rows.append(measure(name, streams, command, origin, given.seconds))
+            print(json.dumps(rows[-1]), file=sys.stderr)
+        finally:
+            origin.stop()
+    shutil.rmtree(folder)
+    floor = next((row for row in rows if row["client"] == "floor" and "cpu" in row), None)
+    print("| client | streams | events | CPU-s per 100,000 events | times the floor | resident MB |")
+    print("|---|---:|---:|---:|---:|---:|")
+    for row in rows:
+        if "failed" in row:
+            print(f"| {row['client']} | {row['failed']} | | | | |")
+            continue
+        ratio = f"{row['per_100k'] / floor['per_100k']:.2f}" if floor else ""
+        print(
+            f"| {row['client']} | {row['streams']} | {row['events']} | {row['per_100k']:.3f} | {ratio} "
+            f"| {row['rss_mb']:.0f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
