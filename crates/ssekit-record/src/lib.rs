@@ -11,6 +11,7 @@ mod exit;
 mod fault;
 mod finding;
 mod head;
+pub mod load;
 mod observation;
 mod redaction;
 mod schema;
