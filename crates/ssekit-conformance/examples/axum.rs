@@ -1,12 +1,17 @@
 //! `axum PORT`: an event stream as an axum application writes it, for `scenarios/servers/axum`.
 use axum::{
-    Router,
-    http::HeaderMap,
-    response::sse::{Event, KeepAlive, Sse},
+    Json, Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderMap, StatusCode},
+    response::{
+        IntoResponse as _, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
     routing::get,
 };
-use futures_util::stream::{self, Stream};
-use std::{error::Error, time::Duration};
+use futures_util::stream::{self, Stream, StreamExt as _};
+use serde_json::{Value, json};
+use std::{convert::Infallible, error::Error, panic::catch_unwind, time::Duration};
 
 /// Ticks five times a second; a client that comes back is continued after its `Last-Event-ID`.
 async fn events(headers: HeaderMap) -> Sse<impl Stream<Item = Result<Event, axum::Error>>> {
@@ -20,10 +25,55 @@ async fn events(headers: HeaderMap) -> Sse<impl Stream<Item = Result<Event, axum
         let tick = last.wrapping_add(1);
         let event = Event::default()
             .id(tick.to_string())
-            .json_data(serde_json::json!({ "tick": tick }));
+            .json_data(json!({ "tick": tick }));
         Some((event, (tick, clock)))
     });
     Sse::new(ticks).keep_alive(KeepAlive::default())
+}
+
+async fn capabilities() -> Json<Value> {
+    let capabilities = [
+        "post", "event", "data", "type", "id", "retry", "comment", "wait", "close", "status",
+    ];
+    Json(json!({ "echo": 1, "server": "axum", "capabilities": capabilities }))
+}
+
+/// axum's event for a step, or nothing; axum panics on what it cannot represent.
+fn event(step: &Value) -> Option<Event> {
+    let text = |name: &str| step[name].as_str();
+    match step["do"].as_str()? {
+        "comment" => Some(Event::default().comment(text("text")?)),
+        "event" => {
+            let event = text("data").into_iter().fold(Event::default(), Event::data);
+            let event = text("event").into_iter().fold(event, Event::event);
+            let event = text("id").into_iter().fold(event, Event::id);
+            let retry = step["retry"].as_u64().map(Duration::from_millis);
+            Some(retry.into_iter().fold(event, Event::retry))
+        }
+        _ => None,
+    }
+}
+
+/// The echo contract: every step is an event of axum.
+async fn echo(Json(script): Json<Value>) -> Response {
+    let steps = script["steps"].as_array().cloned().unwrap_or_default();
+    if let Some(code) = steps.first().and_then(|step| step["code"].as_u64()) {
+        let code = u16::try_from(code)
+            .ok()
+            .and_then(|code| StatusCode::from_u16(code).ok());
+        return code.unwrap_or(StatusCode::BAD_REQUEST).into_response();
+    }
+    let refused = |step: &Value| step["retry"].is_string() || catch_unwind(|| event(step)).is_err();
+    if steps.iter().any(refused) {
+        return StatusCode::UNPROCESSABLE_ENTITY.into_response();
+    }
+    let performed = stream::iter(steps).filter_map(|step| async move {
+        if let Some(ms) = step["ms"].as_u64() {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+        }
+        event(&step).map(Ok::<_, Infallible>)
+    });
+    Sse::new(performed).into_response()
 }
 
 #[tokio::main]
@@ -32,6 +82,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     let app = Router::new()
         .route("/", get(|| async { "ticks are at /events\n" }))
-        .route("/events", get(events));
+        .route("/events", get(events))
+        .route("/echo", get(capabilities).post(echo))
+        .layer(DefaultBodyLimit::max(4 << 20));
     Ok(axum::serve(listener, app).await?)
 }

@@ -5,7 +5,7 @@ import json
 import sys
 
 from aiohttp import web
-from aiohttp_sse import sse_response
+from aiohttp_sse import EventSourceResponse, sse_response
 
 
 async def events(request):
@@ -21,11 +21,47 @@ async def events(request):
     return response
 
 
+CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "wait", "close", "status"]
+
+
+async def capabilities(request):
+    return web.json_response({"echo": 1, "server": "aiohttp-sse", "capabilities": CAPABILITIES})
+
+
+class Trial(EventSourceResponse):
+    """Takes what is sent and writes it nowhere: `send` raises on what it cannot represent."""
+
+    async def write(self, data):
+        pass
+
+
+async def echo(request):
+    """The echo contract: each event is one `send`."""
+    steps = (await request.json())["steps"]
+    if steps[0]["do"] == "status":
+        return web.Response(status=steps[0]["code"])
+    members = [{name: value for name, value in step.items() if name != "do"} for step in steps]
+    try:
+        for step, event in zip(steps, members):
+            if step["do"] == "event":
+                await Trial().send(**event)
+    except (TypeError, ValueError) as error:
+        return web.Response(status=422, text=f"{error}\n")
+    async with sse_response(request, allow_all_methods=True) as response:
+        for step, event in zip(steps, members):
+            await asyncio.sleep(step.get("ms", 0) / 1000)
+            if step["do"] == "event":
+                await response.send(**event)
+    return response
+
+
 async def index(request):
     return web.Response(text="ticks are at /events\n")
 
 
-app = web.Application()
+app = web.Application(client_max_size=4 << 20)
 app.router.add_get("/", index)
 app.router.add_get("/events", events)
+app.router.add_get("/echo", capabilities)
+app.router.add_post("/echo", echo)
 web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None)

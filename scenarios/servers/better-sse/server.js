@@ -1,5 +1,6 @@
 // node server.js PORT: one channel, every session registered with it.
-import { createChannel, createSession } from "better-sse";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createChannel, createEventBuffer, createSession } from "better-sse";
 import express from "express";
 
 const app = express();
@@ -13,6 +14,32 @@ setInterval(() => {
 
 app.get("/events", async (req, res) => {
   ticks.register(await createSession(req, res));
+});
+
+const CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "wait", "close", "abort", "status"];
+
+app.get("/echo", (_req, res) => res.json({ echo: 1, server: "better-sse", capabilities: CAPABILITIES }));
+
+// The echo contract: every step is written by the library's event buffer.
+app.post("/echo", express.json({ limit: "4mb" }), async (req, res) => {
+  const { steps } = req.body;
+  if (steps[0]?.do === "status") return res.status(steps[0].code).end();
+  const session = await createSession(req, res);
+  for (const step of steps) {
+    if (step.do === "wait") await sleep(step.ms);
+    if (step.do === "abort") return res.destroy();
+    const buffer = createEventBuffer();
+    if (step.do === "event") {
+      if (step.event !== undefined) buffer.event(step.event);
+      if (step.id !== undefined) buffer.id(step.id);
+      if (step.retry !== undefined) buffer.retry(step.retry);
+      if (step.data !== undefined) buffer.data(step.data);
+      await session.batch(buffer.dispatch());
+    } else if (step.do === "comment") {
+      await session.batch(buffer.comment(step.text).dispatch());
+    }
+  }
+  res.end();
 });
 
 app.get("/", (_req, res) => res.send("ticks are at /events"));

@@ -1,8 +1,8 @@
 #!/bin/sh
-# start.sh PORT DIR: nginx in the foreground and a publisher beside it.
+# start.sh PORT DIR: nginx in the foreground, and beside it a publisher and the echo adapter.
 set -eu
 port=$1 dir=$2
-sed "s/@PORT@/$port/" nginx.conf >"$dir/nginx.conf"
+sed "s|@PORT@|$port|; s|echo.sock|$dir/echo.sock|" nginx.conf >"$dir/nginx.conf"
 
 publish() {
     tick=0
@@ -12,5 +12,6 @@ publish() {
     done
 }
 publish &
+python3 echo.py "$port" "$dir/echo.sock" &
 
-exec /usr/sbin/nginx -p "$dir" -c "$dir/nginx.conf" -e stderr
+exec /usr/sbin/nginx -p "$dir" -c "$dir/nginx.conf" -e stderr -g "user $(id -un);"

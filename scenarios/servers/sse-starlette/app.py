@@ -2,9 +2,9 @@
 
 import asyncio
 
-from sse_starlette import EventSourceResponse, JSONServerSentEvent
+from sse_starlette import EventSourceResponse, JSONServerSentEvent, ServerSentEvent
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 
@@ -23,8 +23,42 @@ async def events(request):
     return EventSourceResponse(ticks(last))
 
 
+CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "wait", "close", "status"]
+
+
+def message(step):
+    """The library's event for a step, or nothing."""
+    if step["do"] == "event":
+        return ServerSentEvent(**{name: value for name, value in step.items() if name != "do"})
+    return ServerSentEvent(comment=step["text"]) if step["do"] == "comment" else None
+
+
+async def echo(request):
+    """The echo contract."""
+    if request.method == "GET":
+        return JSONResponse({"echo": 1, "server": "sse-starlette", "capabilities": CAPABILITIES})
+    steps = (await request.json())["steps"]
+    if steps[0]["do"] == "status":
+        return Response(status_code=steps[0]["code"])
+    try:
+        messages = [message(step) for step in steps]
+        # The library encodes while it streams; what it cannot encode is refused before.
+        for each in filter(None, messages):
+            each.encode()
+    except (TypeError, ValueError) as error:
+        return PlainTextResponse(f"{error}\n", status_code=422)
+
+    async def performed():
+        for step, each in zip(steps, messages):
+            await asyncio.sleep(step.get("ms", 0) / 1000)
+            if each:
+                yield each
+
+    return EventSourceResponse(performed())
+
+
 async def index(request):
     return PlainTextResponse("ticks are at /events\n")
 
 
-app = Starlette(routes=[Route("/", index), Route("/events", events)])
+app = Starlette(routes=[Route("/", index), Route("/events", events), Route("/echo", echo, methods=["GET", "POST"])])
