@@ -1,4 +1,5 @@
-//! The echo contract seen from the tester: which values are sent through the server's SSE library.
+//! The echo contract seen from the tester: which values are sent through the server's SSE library. A
+//! table, long because it is one.
 
 use ssekit_scenario::{Retry, Script, Step};
 
@@ -22,6 +23,8 @@ pub(crate) const PLAIN: &str = "ssekit-case";
 pub(crate) const FORGED: &str = "ssekit-forged";
 /// The reconnection time that nobody asked for.
 pub(crate) const FORGED_RETRY: u64 = 48_151;
+/// Stands for half a surrogate pair, which JSON can ask for and no text holds.
+const HALF: &str = "ssekit-half";
 /// Bytes of the large values.
 const LARGE: usize = 1 << 20;
 
@@ -96,6 +99,43 @@ pub enum EchoCase {
     CommentLf,
     CommentCr,
     CommentCrLf,
+    DataField,
+    DataSurrogate,
+    TypeNul,
+    TypeBreaks,
+    TypeSpaces,
+    TypeEmpty,
+    TypeBom,
+    TypeField,
+    TypeLarge,
+    TypeSurrogate,
+    IdNul,
+    IdBreaks,
+    IdSpaces,
+    IdBom,
+    IdField,
+    IdLarge,
+    IdSurrogate,
+    RetryCr,
+    RetryCrLf,
+    RetryNul,
+    RetryBreaks,
+    RetrySpaces,
+    RetryEmpty,
+    RetryBom,
+    RetryColon,
+    RetryField,
+    RetryLarge,
+    RetrySurrogate,
+    CommentNul,
+    CommentBreaks,
+    CommentSpaces,
+    CommentEmpty,
+    CommentBom,
+    CommentColon,
+    CommentField,
+    CommentLarge,
+    CommentSurrogate,
 }
 
 use EchoCase as C;
@@ -131,7 +171,16 @@ impl EchoCase {
 
     /// Whether it needs a POST: too long for a URL.
     pub(crate) fn is_large(self) -> bool {
-        matches!(self, C::DataLarge | C::DataLargeLines | C::DataSplit)
+        matches!(
+            self,
+            C::DataLarge
+                | C::DataLargeLines
+                | C::DataSplit
+                | C::TypeLarge
+                | C::IdLarge
+                | C::RetryLarge
+                | C::CommentLarge
+        )
     }
 
     fn row(self) -> (&'static str, &'static str, Member) {
@@ -207,6 +256,127 @@ impl EchoCase {
                 "a comment with CRLF and an event",
                 Comment,
             ),
+            C::DataField => ("echo-data-field", "data that looks like a field", Data),
+            C::DataSurrogate => (
+                "echo-data-surrogate",
+                "data with half a surrogate pair",
+                Data,
+            ),
+            C::TypeNul => ("echo-type-nul", "an event type with NUL", Type),
+            C::TypeBreaks => (
+                "echo-type-unicode-breaks",
+                "an event type with fields after NEL, LS, PS, VT, FF",
+                Type,
+            ),
+            C::TypeSpaces => (
+                "echo-type-spaces",
+                "an event type between double spaces",
+                Type,
+            ),
+            C::TypeEmpty => ("echo-type-empty", "an event type that is empty", Type),
+            C::TypeBom => (
+                "echo-type-bom",
+                "an event type that begins with U+FEFF",
+                Type,
+            ),
+            C::TypeField => (
+                "echo-type-field",
+                "an event type that looks like a field",
+                Type,
+            ),
+            C::TypeLarge => ("echo-type-large", "an event type of 1 MiB", Type),
+            C::TypeSurrogate => (
+                "echo-type-surrogate",
+                "an event type with half a surrogate pair",
+                Type,
+            ),
+            C::IdNul => ("echo-id-nul", "an id with NUL", Id),
+            C::IdBreaks => (
+                "echo-id-unicode-breaks",
+                "an id with fields after NEL, LS, PS, VT, FF",
+                Id,
+            ),
+            C::IdSpaces => ("echo-id-spaces", "an id between double spaces", Id),
+            C::IdBom => ("echo-id-bom", "an id that begins with U+FEFF", Id),
+            C::IdField => ("echo-id-field", "an id that looks like a field", Id),
+            C::IdLarge => ("echo-id-large", "an id of 1 MiB", Id),
+            C::IdSurrogate => ("echo-id-surrogate", "an id with half a surrogate pair", Id),
+            C::RetryCr => (
+                "echo-retry-cr",
+                "a reconnection time with CR and a field",
+                Retry,
+            ),
+            C::RetryCrLf => (
+                "echo-retry-crlf",
+                "a reconnection time with CRLF and an event",
+                Retry,
+            ),
+            C::RetryNul => ("echo-retry-nul", "a reconnection time with NUL", Retry),
+            C::RetryBreaks => (
+                "echo-retry-unicode-breaks",
+                "a reconnection time with fields after NEL, LS, PS, VT, FF",
+                Retry,
+            ),
+            C::RetrySpaces => (
+                "echo-retry-spaces",
+                "a reconnection time between double spaces",
+                Retry,
+            ),
+            C::RetryEmpty => (
+                "echo-retry-empty",
+                "a reconnection time that is empty",
+                Retry,
+            ),
+            C::RetryBom => (
+                "echo-retry-bom",
+                "a reconnection time that begins with U+FEFF",
+                Retry,
+            ),
+            C::RetryColon => (
+                "echo-retry-colon",
+                "a reconnection time with a colon",
+                Retry,
+            ),
+            C::RetryField => (
+                "echo-retry-field",
+                "a reconnection time that looks like a field",
+                Retry,
+            ),
+            C::RetryLarge => ("echo-retry-large", "a reconnection time of 1 MiB", Retry),
+            C::RetrySurrogate => (
+                "echo-retry-surrogate",
+                "a reconnection time with half a surrogate pair",
+                Retry,
+            ),
+            C::CommentNul => ("echo-comment-nul", "a comment with NUL", Comment),
+            C::CommentBreaks => (
+                "echo-comment-unicode-breaks",
+                "a comment with fields after NEL, LS, PS, VT, FF",
+                Comment,
+            ),
+            C::CommentSpaces => (
+                "echo-comment-spaces",
+                "a comment between double spaces",
+                Comment,
+            ),
+            C::CommentEmpty => ("echo-comment-empty", "a comment that is empty", Comment),
+            C::CommentBom => (
+                "echo-comment-bom",
+                "a comment that begins with U+FEFF",
+                Comment,
+            ),
+            C::CommentColon => ("echo-comment-colon", "a comment with a colon", Comment),
+            C::CommentField => (
+                "echo-comment-field",
+                "a comment that looks like a field",
+                Comment,
+            ),
+            C::CommentLarge => ("echo-comment-large", "a comment of 1 MiB", Comment),
+            C::CommentSurrogate => (
+                "echo-comment-surrogate",
+                "a comment with half a surrogate pair",
+                Comment,
+            ),
         }
     }
 
@@ -250,6 +420,28 @@ impl EchoCase {
             C::TypeCrLf | C::IdCrLf | C::CommentCrLf => {
                 format!("1\r\n\r\ndata: {FORGED}\r\n\r\n")
             }
+            C::RetryCr => format!("1\rdata: {FORGED}"),
+            C::RetryCrLf => format!("1\r\n\r\ndata: {FORGED}\r\n\r\n"),
+            C::TypeNul | C::IdNul | C::RetryNul | C::CommentNul => "1\0 2".into(),
+            C::TypeBreaks | C::IdBreaks | C::RetryBreaks | C::CommentBreaks => {
+                ["\u{85}", "\u{2028}", "\u{2029}", "\u{b}", "\u{c}"]
+                    .map(|line_end| format!("{line_end}data: {FORGED}"))
+                    .concat()
+            }
+            C::TypeSpaces | C::IdSpaces | C::RetrySpaces | C::CommentSpaces => "  5  ".into(),
+            C::TypeEmpty | C::RetryEmpty | C::CommentEmpty => String::new(),
+            C::TypeBom | C::IdBom | C::RetryBom | C::CommentBom => "\u{feff}1".into(),
+            C::RetryColon | C::CommentColon => ":1: 2".into(),
+            C::DataField | C::TypeField | C::IdField | C::RetryField | C::CommentField => {
+                format!("data: {FORGED}")
+            }
+            C::RetryLarge => "9".repeat(LARGE),
+            C::TypeLarge | C::IdLarge | C::CommentLarge => "0123456789abcdef".repeat(LARGE / 16),
+            C::DataSurrogate
+            | C::TypeSurrogate
+            | C::IdSurrogate
+            | C::RetrySurrogate
+            | C::CommentSurrogate => format!("a{HALF}b"),
             C::RetryAlone => "3456".into(),
             C::RetryText => "3s".into(),
             C::CommentLf => format!("1\n\ndata: {FORGED}\n\n"),
@@ -257,8 +449,21 @@ impl EchoCase {
         }
     }
 
+    /// The script as it is sent.
+    pub(crate) fn json(self) -> String {
+        let json = self.script().to_json();
+        match self {
+            C::DataSurrogate
+            | C::TypeSurrogate
+            | C::IdSurrogate
+            | C::RetrySurrogate
+            | C::CommentSurrogate => json.replace(HALF, "\\ud800"),
+            _ => json,
+        }
+    }
+
     /// The steps that send it, between the two events that frame it.
-    pub(crate) fn script(self) -> Script {
+    fn script(self) -> Script {
         let value = self.value();
         let mut steps = vec![data(BEFORE)];
         match self.member() {

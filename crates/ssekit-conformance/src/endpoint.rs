@@ -133,7 +133,7 @@ pub(crate) fn url(options: &CheckOptions) -> Url {
 /// The request that sends a value.
 pub(crate) fn ask(
     probe: Probe,
-    script: &Script,
+    script: String,
     options: &CheckOptions,
     fields: Vec<(String, Vec<u8>)>,
     http: HttpChoice,
@@ -158,13 +158,12 @@ pub(crate) fn ask(
 }
 
 fn give(
-    script: &Script,
+    json: String,
     method: &mut String,
     url: &mut Url,
     fields: &mut Vec<(String, Vec<u8>)>,
     body: &mut Option<Vec<u8>>,
 ) {
-    let json = script.to_json();
     if method == "POST" {
         set(fields, "Content-Type", "application/json");
         *body = Some(json.into_bytes());
@@ -198,7 +197,7 @@ pub(crate) fn as_target(options: &mut CheckOptions) {
         options.method = "GET".into();
     }
     give(
-        &script,
+        script.to_json(),
         &mut options.method,
         &mut options.target,
         &mut options.fields,

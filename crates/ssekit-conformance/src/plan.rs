@@ -299,14 +299,14 @@ pub(crate) fn ask(
         });
     }
     let script = match probe {
-        Probe::Echo(case) => Some(case.script()),
-        Probe::Scene(scene) => Some(scene.script()),
+        Probe::Echo(case) => Some(case.json()),
+        Probe::Scene(scene) => Some(scene.script().to_json()),
         _ => None,
     };
     if let Some(script) = script {
         return Ok(endpoint::ask(
             probe,
-            &script,
+            script,
             options,
             fields,
             same_protocol(http, learnt),

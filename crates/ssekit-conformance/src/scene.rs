@@ -9,6 +9,13 @@ pub(crate) const WAIT_MS: u64 = 600;
 /// The wait before the first event of [`EchoScene::LateFirst`], in milliseconds.
 pub(crate) const LATE_MS: u64 = 1_500;
 
+/// Events of [`EchoScene::Dense`].
+pub(crate) const DENSE: u64 = 40;
+/// The wait after each of them, in milliseconds: bursts are told apart by less.
+pub(crate) const DENSE_WAIT_MS: u64 = 60;
+/// Events of [`EchoScene::Timed`].
+const TIMED: usize = 20;
+
 /// Characters of the large event of [`EchoScene::Coded`].
 const LARGE: usize = 256 * 1024;
 
@@ -22,6 +29,10 @@ pub enum EchoScene {
     Spaced,
     /// A wait, then an event.
     LateFirst,
+    /// Forty events of 3 KB, with a wait after each.
+    Dense,
+    /// Events with the time at which they were sent.
+    Timed,
     /// As `Spaced`, with content codings offered, and the second event larger than any coder's block.
     Coded(Offer),
 }
@@ -33,6 +44,8 @@ impl EchoScene {
             Self::NoContent => "echo-no-content",
             Self::Spaced => "echo-spaced",
             Self::LateFirst => "echo-late-first",
+            Self::Dense => "echo-dense",
+            Self::Timed => "echo-timed",
             Self::Coded(Offer::All) => "echo-coded",
             Self::Coded(Offer::Gzip) => "echo-coded-gzip",
             Self::Coded(Offer::Deflate) => "echo-coded-deflate",
@@ -47,6 +60,8 @@ impl EchoScene {
             Self::NoContent => "the status 204",
             Self::Spaced => "three events, 600 ms after each",
             Self::LateFirst => "an event after 1.5 s",
+            Self::Dense => "forty events of 3 KB, 60 ms after each",
+            Self::Timed => "events that carry the time they are sent",
             Self::Coded(Offer::All) => "three events, every content coding accepted",
             Self::Coded(Offer::Gzip) => "three events, gzip accepted",
             Self::Coded(Offer::Deflate) => "three events, deflate accepted",
@@ -59,13 +74,14 @@ impl EchoScene {
     pub(crate) fn capability(self) -> &'static str {
         match self {
             Self::NoContent => "status",
-            Self::Spaced | Self::LateFirst | Self::Coded(_) => "wait",
+            Self::Spaced | Self::LateFirst | Self::Dense | Self::Coded(_) => "wait",
+            Self::Timed => "time",
         }
     }
 
     /// Whether it needs a POST: too long for a URL.
     pub(crate) fn is_large(self) -> bool {
-        matches!(self, Self::Coded(_))
+        matches!(self, Self::Dense | Self::Coded(_))
     }
 
     /// The steps.
@@ -75,6 +91,15 @@ impl EchoScene {
             Self::Spaced => {
                 let each = ["1", "2", "3"].map(|text| [event(text), wait(WAIT_MS)]);
                 each.into_iter().flatten().chain([Step::Close {}]).collect()
+            }
+            Self::Dense => {
+                let text = noise(3_000);
+                let each = (0..DENSE).flat_map(|_| [event(&text), wait(DENSE_WAIT_MS)]);
+                each.chain([Step::Close {}]).collect()
+            }
+            Self::Timed => {
+                let each = (0..TIMED).flat_map(|_| [Step::Time {}, wait(50)]);
+                each.chain([Step::Close {}]).collect()
             }
             Self::Coded(_) => {
                 let large = noise(LARGE);

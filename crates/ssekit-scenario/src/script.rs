@@ -56,6 +56,9 @@ pub enum Step {
         /// Its text, which may hold line ends.
         text: String,
     },
+    /// Send one event whose data is the endpoint's own clock, in microseconds since
+    /// 1970-01-01T00:00:00Z, read right before the event is handed to the library.
+    Time {},
     /// Send nothing for a while, with everything so far flushed.
     Wait {
         /// How long, in milliseconds.

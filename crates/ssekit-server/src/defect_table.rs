@@ -686,6 +686,23 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         "framing.event-per-flush/echo",
         Echo(E::HoldEvent),
         "holds each event of a script until the next",
+    )
+    .also(&["framing.emission-lag"]),
+    D::new(
+        "framing.no-fixed-block/echo",
+        Echo(E::Gather(4096)),
+        "gathers a script's bytes in blocks of 4 KiB",
+    )
+    .also(&["framing.event-per-flush", "framing.emission-lag"]),
+    D::new(
+        "framing.emission-lag",
+        Echo(E::Linger(200)),
+        "sends each event of a script 200 ms late",
+    ),
+    D::new(
+        "encoding.no-surrogates/echo",
+        Echo(E::Surrogates),
+        "encodes half a surrogate pair as it is",
     ),
     D::new(
         "response.headers-prompt/echo",

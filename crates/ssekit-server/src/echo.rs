@@ -1,5 +1,8 @@
 //! `/echo`: performs a script, every value through the encoder of `ssekit-proto`.
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use http::{Response, StatusCode};
 use serde_json::json;
@@ -18,8 +21,8 @@ use crate::{
 
 /// What the server can do of the contract.
 const CAPABILITIES: &[&str] = &[
-    "get", "post", "event", "data", "type", "id", "retry", "comment", "wait", "close", "abort",
-    "status",
+    "get", "post", "event", "data", "type", "id", "retry", "comment", "time", "wait", "close",
+    "abort", "status",
 ];
 
 /// The capabilities document.
@@ -47,7 +50,8 @@ pub(crate) async fn perform(
     stop: watch::Receiver<bool>,
     room: OwnedSemaphorePermit,
 ) -> Response<Content> {
-    let script = match Script::parse(json, limits) {
+    let halved = (flaw == Some(EchoFlaw::Surrogates)).then(|| echo_flaw::with_halves(json));
+    let script = match Script::parse(halved.as_deref().unwrap_or(json), limits) {
         Ok(script) => script,
         Err(error) => return answer::refusal(status_of(&error), &error.to_string()),
     };
@@ -69,6 +73,7 @@ pub(crate) async fn perform(
         steps: script.steps.into(),
         flaw,
         held: None,
+        block: Vec::new(),
         first: None,
         stop,
         _room: room,
@@ -99,6 +104,8 @@ struct Performance {
     flaw: Option<EchoFlaw>,
     /// The event that waits for the next, with the flaw that makes it wait.
     held: Option<Write>,
+    /// What waits for a block to fill, with the flaw that gathers.
+    block: Vec<u8>,
     /// What the head has waited for, with the flaw that makes it wait.
     first: Option<Write>,
     stop: watch::Receiver<bool>,
@@ -115,7 +122,7 @@ impl Source for Performance {
                 return None;
             }
             let Some(step) = self.steps.pop_front() else {
-                return self.held.take();
+                return self.rest();
             };
             match step {
                 Step::Wait { ms } => tokio::select! {
@@ -124,7 +131,7 @@ impl Source for Performance {
                 },
                 Step::Close {} | Step::Status { .. } => {
                     self.steps.clear();
-                    return self.held.take();
+                    return self.rest();
                 }
                 Step::Abort {} => {
                     // What went before must be on its way when the connection breaks.
@@ -134,16 +141,40 @@ impl Source for Performance {
                 }
                 step => {
                     let spoilt = self.flaw.and_then(|flaw| echo_flaw::spoilt(flaw, &step));
-                    let write = spoilt.unwrap_or_else(|| encode(&step)).into();
-                    if self.flaw != Some(EchoFlaw::HoldEvent) {
-                        return Some(write);
+                    let bytes = spoilt.unwrap_or_else(|| encode(&step));
+                    if let Some(EchoFlaw::Linger(ms)) = self.flaw {
+                        tokio::time::sleep(Duration::from_millis(ms)).await;
                     }
-                    if let Some(held) = self.held.replace(write) {
-                        return Some(held);
+                    if let Some(write) = self.pass(bytes) {
+                        return Some(write);
                     }
                 }
             }
         }
+    }
+}
+
+impl Performance {
+    /// What leaves now that these bytes have come.
+    fn pass(&mut self, bytes: Vec<u8>) -> Option<Write> {
+        match self.flaw {
+            Some(EchoFlaw::HoldEvent) => self.held.replace(bytes.into()),
+            Some(EchoFlaw::Surrogates) => Some(echo_flaw::halved(&bytes).into()),
+            Some(EchoFlaw::Gather(size)) => {
+                self.block.extend(bytes);
+                let rest = self.block.split_off(self.block.len() / size * size);
+                let whole = std::mem::replace(&mut self.block, rest);
+                (!whole.is_empty()).then(|| whole.into())
+            }
+            _ => Some(bytes.into()),
+        }
+    }
+
+    /// What leaves at the end.
+    fn rest(&mut self) -> Option<Write> {
+        let block = std::mem::take(&mut self.block);
+        let block = (!block.is_empty()).then(|| block.into());
+        self.held.take().or(block)
     }
 }
 
@@ -167,6 +198,11 @@ fn encode(step: &Step) -> Vec<u8> {
             }
         }
         Step::Comment { text } => encode_comment(text, &mut bytes),
+        Step::Time {} => {
+            let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+            let now = since_epoch.unwrap_or_default().as_micros().to_string();
+            encode_event(None, None, &now, &mut bytes);
+        }
         Step::Wait { .. } | Step::Close {} | Step::Abort {} | Step::Status { .. } => {}
     }
     bytes

@@ -3,6 +3,30 @@ use ssekit_scenario::{Retry, Step};
 
 use crate::flaw::EchoFlaw as E;
 
+/// Stands for half a surrogate pair, which no text holds, while a script is performed.
+const HALF: char = '\u{e000}';
+
+/// A script as the endpoint reads it that takes half a surrogate pair for a character.
+pub(crate) fn with_halves(json: &[u8]) -> Vec<u8> {
+    let json = String::from_utf8_lossy(json);
+    json.replace("\\ud800", &HALF.to_string()).into_bytes()
+}
+
+/// What that endpoint writes: the half as UTF-8 would have it.
+pub(crate) fn halved(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut half = [0; 4];
+    let half = HALF.encode_utf8(&mut half).as_bytes();
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(half.len()).position(|three| three == half) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(b"\xed\xa0\x80");
+        rest = &rest[at + half.len()..];
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
 /// The bytes a broken endpoint sends for a step; `None` where the flaw does not touch it.
 pub(crate) fn spoilt(flaw: E, step: &Step) -> Option<Vec<u8>> {
     match step {

@@ -260,6 +260,12 @@ pub(crate) enum EchoFlaw {
     HoldEvent,
     /// The head waits for the first event.
     HeadLate,
+    /// A lone half of a surrogate pair becomes three bytes, as CESU-8 has it.
+    Surrogates,
+    /// Bytes are gathered in blocks of this size.
+    Gather(usize),
+    /// Each event leaves this many milliseconds late.
+    Linger(u64),
     /// The stream is coded where that is accepted, with this flaw.
     Coded(CodingFlaw),
 }

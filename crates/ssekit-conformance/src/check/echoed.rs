@@ -107,6 +107,10 @@ impl Sent<'_> {
         let wanted = self.wanted();
         match self.case.member() {
             Member::Data => self.wrong_data(&wanted),
+            // An empty type is none (HTML, dispatch the event).
+            Member::Type if wanted.is_empty() => {
+                self.wrong_member("event type", self.usual, |event| &event.event)
+            }
             Member::Type => self.wrong_member("event type", &wanted, |event| &event.event),
             Member::Id => self.wrong_member("id", &wanted, |event| &event.last_event_id),
             Member::Retry => self.wrong_retry(&wanted),
@@ -175,7 +179,8 @@ impl Sent<'_> {
                 return Some("it made an event of its own".into());
             }
             // Asked for as data, the text may stand in the data.
-            if !is_data && event.data.split('\n').any(|line| line == FORGED) {
+            // What ends a line elsewhere may go on behind it.
+            if !is_data && event.data.split('\n').any(|line| line.starts_with(FORGED)) {
                 return Some("it made a data line".into());
             }
         }

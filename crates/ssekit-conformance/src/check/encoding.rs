@@ -1,12 +1,13 @@
 //! Rules of the group `encoding`.
 
-use ssekit_record::{Level, Transcript};
+use ssekit_record::{Level, Transcript, Verdict};
 
+use super::fidelity::surrogates;
 use super::ill_formed::{Form, Hex, Run, runs};
 use super::sighting::{Sightings, tail_is_meant};
 use super::source::{HTML_INTERPRETING, HTML_PARSING, RFC3629_SECURITY, RFC3629_UTF8};
 use crate::reading::DiagnosticKind;
-use crate::{Applies, Case, Judgement, Needs, Probe, Reading, Rule};
+use crate::{Applies, Case, EchoCase, Judgement, Needs, Probe, Reading, Rule};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -32,7 +33,20 @@ pub(super) const RULES: &[Rule] = &[
         level: Level::Must,
         needs: Needs::Passive,
         applies: Applies::Stream,
-        probes: &[],
+        probes: &[
+            Probe::Main,
+            Probe::Capabilities,
+            Probe::Echo(EchoCase::CanaryData),
+            Probe::Echo(EchoCase::CanaryType),
+            Probe::Echo(EchoCase::CanaryId),
+            Probe::Echo(EchoCase::CanaryRetry),
+            Probe::Echo(EchoCase::CanaryComment),
+            Probe::Echo(EchoCase::DataSurrogate),
+            Probe::Echo(EchoCase::TypeSurrogate),
+            Probe::Echo(EchoCase::IdSurrogate),
+            Probe::Echo(EchoCase::RetrySurrogate),
+            Probe::Echo(EchoCase::CommentSurrogate),
+        ],
         sources: &[RFC3629_UTF8, RFC3629_SECURITY],
         expected: "each character in its one shortest form; characters beyond U+FFFF as four bytes",
         impact: "Emoji and other characters beyond U+FFFF arrive as several U+FFFD; overlong \
@@ -156,6 +170,10 @@ fn no_surrogates(case: &Case<'_>) -> Judgement {
     }
     if seen.is_empty() {
         let fine = "no encoded surrogate, overlong form or code point beyond U+10FFFF";
+        let by_echo = surrogates(case).filter(|judgement| judgement.verdict != Verdict::Pass);
+        if let Some(judgement) = by_echo {
+            return judgement;
+        }
         return nothing_sent(case).unwrap_or_else(|| Judgement::pass(fine));
     }
     let actual = format!(

@@ -1,7 +1,7 @@
 //! Rules of fidelity and injection: what the server's SSE library makes of chosen values. A table,
 //! long because it is one.
 
-use ssekit_record::Level;
+use ssekit_record::{Level, Verdict};
 
 use super::echoed::{Outcome, Sent, shown};
 use super::source::{HTML_INTERPRETING, HTML_PARSING};
@@ -191,6 +191,7 @@ pub(super) const RULES: &[Rule] = &[
             P::Echo(C::CanaryData),
             P::Echo(C::DataColonFirst),
             P::Echo(C::DataColon),
+            P::Echo(C::DataField),
         ],
         sources: &[HTML_INTERPRETING],
         expected: "data that begins with a colon, or holds one, arrives as it was",
@@ -198,7 +199,7 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "Write the value as it is after `data: `; only the first colon of a line divides it.",
         good: "data: :text\\n\\n",
         bad: "data::text\\n\\n, cut at the colon",
-        judge: |case| exact(case, &[C::DataColonFirst, C::DataColon]),
+        judge: |case| exact(case, &[C::DataColonFirst, C::DataColon, C::DataField]),
     },
     Rule {
         id: "data.unicode-breaks",
@@ -252,6 +253,9 @@ pub(super) const RULES: &[Rule] = &[
             P::Echo(C::TypeLf),
             P::Echo(C::TypeCr),
             P::Echo(C::TypeCrLf),
+            P::Echo(C::TypeBreaks),
+            P::Echo(C::TypeNul),
+            P::Echo(C::TypeBom),
         ],
         sources: &[HTML_PARSING],
         expected: "a type with a line end is refused, or makes no new field",
@@ -259,7 +263,19 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "Refuse types that hold CR or LF.",
         good: "refused, or event: 1 data: x\\n",
         bad: "event: 1\\ndata: x\\n",
-        judge: |case| forge(case, &[C::TypeLf, C::TypeCr, C::TypeCrLf]),
+        judge: |case| {
+            forge(
+                case,
+                &[
+                    C::TypeLf,
+                    C::TypeCr,
+                    C::TypeCrLf,
+                    C::TypeBreaks,
+                    C::TypeNul,
+                    C::TypeBom,
+                ],
+            )
+        },
     },
     Rule {
         id: "event.fidelity",
@@ -272,6 +288,13 @@ pub(super) const RULES: &[Rule] = &[
             P::Echo(C::CanaryType),
             P::Echo(C::TypeNonAscii),
             P::Echo(C::TypeColon),
+            P::Echo(C::TypeBreaks),
+            P::Echo(C::TypeNul),
+            P::Echo(C::TypeSpaces),
+            P::Echo(C::TypeEmpty),
+            P::Echo(C::TypeBom),
+            P::Echo(C::TypeField),
+            P::Echo(C::TypeLarge),
         ],
         sources: &[HTML_INTERPRETING],
         expected: "the type arrives as it was sent, ASCII or not",
@@ -279,7 +302,22 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "Write the type in UTF-8, as it is.",
         good: "event: caf\\u{e9}\\n",
         bad: "event: caf?\\n",
-        judge: |case| exact(case, &[C::TypeNonAscii, C::TypeColon]),
+        judge: |case| {
+            exact(
+                case,
+                &[
+                    C::TypeNonAscii,
+                    C::TypeColon,
+                    C::TypeBreaks,
+                    C::TypeNul,
+                    C::TypeSpaces,
+                    C::TypeEmpty,
+                    C::TypeBom,
+                    C::TypeField,
+                    C::TypeLarge,
+                ],
+            )
+        },
     },
     Rule {
         id: "id.reset",
@@ -308,6 +346,9 @@ pub(super) const RULES: &[Rule] = &[
             P::Echo(C::IdLf),
             P::Echo(C::IdCr),
             P::Echo(C::IdCrLf),
+            P::Echo(C::IdBreaks),
+            P::Echo(C::IdNul),
+            P::Echo(C::IdBom),
         ],
         sources: &[HTML_PARSING],
         expected: "an id with a line end is refused, or makes no new field",
@@ -315,7 +356,12 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "Refuse ids that hold CR, LF or NUL.",
         good: "refused, or id: 1 data: x\\n",
         bad: "id: 1\\ndata: x\\n",
-        judge: |case| forge(case, &[C::IdLf, C::IdCr, C::IdCrLf]),
+        judge: |case| {
+            forge(
+                case,
+                &[C::IdLf, C::IdCr, C::IdCrLf, C::IdBreaks, C::IdNul, C::IdBom],
+            )
+        },
     },
     Rule {
         id: "id.fidelity",
@@ -328,6 +374,12 @@ pub(super) const RULES: &[Rule] = &[
             P::Echo(C::CanaryId),
             P::Echo(C::IdNonAscii),
             P::Echo(C::IdColon),
+            P::Echo(C::IdBreaks),
+            P::Echo(C::IdSpaces),
+            P::Echo(C::IdBom),
+            P::Echo(C::IdField),
+            P::Echo(C::IdLarge),
+            P::Echo(C::IdNul),
         ],
         sources: &[HTML_INTERPRETING],
         expected: "the id arrives as it was sent, ASCII or not",
@@ -335,7 +387,21 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "Write the id in UTF-8, as it is.",
         good: "id: a: 1\\n",
         bad: "id: a%3A%201\\n",
-        judge: |case| exact(case, &[C::IdNonAscii, C::IdColon]),
+        judge: |case| {
+            id_exact(
+                case,
+                &[
+                    C::IdNonAscii,
+                    C::IdColon,
+                    C::IdBreaks,
+                    C::IdSpaces,
+                    C::IdBom,
+                    C::IdField,
+                    C::IdLarge,
+                    C::IdNul,
+                ],
+            )
+        },
     },
     Rule {
         id: "retry.fidelity",
@@ -367,6 +433,16 @@ pub(super) const RULES: &[Rule] = &[
             P::Echo(C::CanaryRetry),
             P::Echo(C::RetryText),
             P::Echo(C::RetryLf),
+            P::Echo(C::RetryCr),
+            P::Echo(C::RetryCrLf),
+            P::Echo(C::RetryNul),
+            P::Echo(C::RetryBreaks),
+            P::Echo(C::RetrySpaces),
+            P::Echo(C::RetryEmpty),
+            P::Echo(C::RetryBom),
+            P::Echo(C::RetryColon),
+            P::Echo(C::RetryField),
+            P::Echo(C::RetryLarge),
         ],
         sources: &[HTML_PARSING],
         expected: "what is no number is refused, or makes no new field",
@@ -374,7 +450,25 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "Take whole numbers only.",
         good: "refused",
         bad: "retry: 1\\ndata: x\\n",
-        judge: |case| forge(case, &[C::RetryText, C::RetryLf]),
+        judge: |case| {
+            forge(
+                case,
+                &[
+                    C::RetryText,
+                    C::RetryLf,
+                    C::RetryCr,
+                    C::RetryCrLf,
+                    C::RetryNul,
+                    C::RetryBreaks,
+                    C::RetrySpaces,
+                    C::RetryEmpty,
+                    C::RetryBom,
+                    C::RetryColon,
+                    C::RetryField,
+                    C::RetryLarge,
+                ],
+            )
+        },
     },
     Rule {
         id: "heartbeat.injection",
@@ -388,6 +482,14 @@ pub(super) const RULES: &[Rule] = &[
             P::Echo(C::CommentLf),
             P::Echo(C::CommentCr),
             P::Echo(C::CommentCrLf),
+            P::Echo(C::CommentNul),
+            P::Echo(C::CommentBreaks),
+            P::Echo(C::CommentSpaces),
+            P::Echo(C::CommentEmpty),
+            P::Echo(C::CommentBom),
+            P::Echo(C::CommentColon),
+            P::Echo(C::CommentField),
+            P::Echo(C::CommentLarge),
         ],
         sources: &[HTML_PARSING],
         expected: "a comment with line ends stays a comment, or is refused",
@@ -395,7 +497,24 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "Begin each line of the text with a colon, split at LF, CR and CRLF, or refuse it.",
         good: ":a\\n:b\\n",
         bad: ":a\\nb\\n",
-        judge: |case| forge(case, &[C::CommentLf, C::CommentCr, C::CommentCrLf]),
+        judge: |case| {
+            forge(
+                case,
+                &[
+                    C::CommentLf,
+                    C::CommentCr,
+                    C::CommentCrLf,
+                    C::CommentNul,
+                    C::CommentBreaks,
+                    C::CommentSpaces,
+                    C::CommentEmpty,
+                    C::CommentBom,
+                    C::CommentColon,
+                    C::CommentField,
+                    C::CommentLarge,
+                ],
+            )
+        },
     },
 ];
 
@@ -403,6 +522,62 @@ pub(super) const RULES: &[Rule] = &[
 fn exact(case: &Case<'_>, values: &[C]) -> Judgement {
     judge(case, values, |sent| sent.wrong())
 }
+
+/// As [`exact`]. What is left of an id with U+0000, which clients ignore, is no MUST.
+fn id_exact(case: &Case<'_>, values: &[C]) -> Judgement {
+    let (lost, others): (Vec<C>, Vec<C>) = values.iter().partition(|value| **value == C::IdNul);
+    let judgement = exact(case, &others);
+    if judgement.verdict != Verdict::Pass {
+        return judgement;
+    }
+    let lost = exact(case, &lost);
+    match lost.verdict {
+        Verdict::Fail => lost
+            .at_level(Level::Practice)
+            .remedy("Refuse ids that hold U+0000: clients ignore them."),
+        _ => judgement,
+    }
+}
+
+/// No lone half of a surrogate pair, which JSON can ask for, becomes bytes of the stream. Nothing
+/// where none was sent.
+pub(super) fn surrogates(case: &Case<'_>) -> Option<Judgement> {
+    let mut tally = Tally::default();
+    for value in SURROGATES {
+        let Some(transcript) = case.transcript(P::Echo(value)) else {
+            continue;
+        };
+        if offered(case, &[value]).is_err() {
+            continue;
+        }
+        let bytes = &transcript.stream().bytes;
+        // U+D800 to U+DFFF as UTF-8 would have it (RFC 3629 3).
+        let is_half = |three: &[u8]| three[0] == 0xed && three[1] >= 0xa0;
+        if let Some(at) = bytes.windows(3).position(is_half) {
+            let actual = format!("{} was encoded as it is", value.about());
+            let judgement = Judgement::fail(actual);
+            return Some(judgement.seen(transcript, at as u64, 3, "half a surrogate pair"));
+        }
+        match Outcome::of(case, value) {
+            Some(Outcome::Refused(_)) => tally.refused += 1,
+            Some(Outcome::Broken(what)) => {
+                let told = format!("{}: {what}", value.about());
+                tally.broken.get_or_insert(told);
+            }
+            Some(Outcome::Sent(_)) => tally.sent += 1,
+            None => {}
+        }
+    }
+    (tally.sent + tally.refused > 0 || tally.broken.is_some()).then(|| tally.rest())
+}
+
+const SURROGATES: [C; 5] = [
+    C::DataSurrogate,
+    C::TypeSurrogate,
+    C::IdSurrogate,
+    C::RetrySurrogate,
+    C::CommentSurrogate,
+];
 
 /// No value makes a field or an event that was not asked for.
 fn forge(case: &Case<'_>, values: &[C]) -> Judgement {

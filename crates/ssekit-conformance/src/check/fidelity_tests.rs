@@ -176,3 +176,92 @@ fn what_is_not_offered_or_not_proved_is_unverified() {
     );
     assert_eq!(finding("id.reset", [main()]).verdict, Verdict::Unverified);
 }
+
+fn member(id: &str, case: C, between: &str) -> (Verdict, String) {
+    let samples = [
+        main(),
+        document(ALL),
+        sent(C::CanaryType, TYPE),
+        sent(C::CanaryId, "id: ssekit-id\ndata: ssekit-case\n\n"),
+        sent(C::CanaryComment, ": ssekit-comment\n"),
+        sent(case, between),
+    ];
+    let finding = finding(id, samples);
+    (finding.verdict, finding.actual)
+}
+
+#[test]
+fn a_line_end_of_unicode_forges_only_where_it_is_taken_for_one() {
+    let id = "heartbeat.injection";
+    let case = C::CommentBreaks;
+    let kept = format!(": {}\n", case.value());
+    assert_eq!(member(id, case, &kept).0, Verdict::Pass);
+    let split = kept.replace('\u{2028}', "\n") + "\n";
+    assert_eq!(member(id, case, &split).0, Verdict::Fail);
+    let id = "event.injection";
+    let case = C::TypeBreaks;
+    let kept = format!("event: {}\ndata: ssekit-case\n\n", case.value());
+    assert_eq!(member(id, case, &kept).0, Verdict::Pass);
+    assert_eq!(member("event.fidelity", case, &kept).0, Verdict::Pass);
+    let split = kept.replace('\u{85}', "\n");
+    assert_eq!(member(id, case, &split).0, Verdict::Fail);
+}
+
+#[test]
+fn an_empty_type_is_none_and_spaces_belong_to_the_value() {
+    let id = "event.fidelity";
+    for fine in ["event:\ndata: ssekit-case\n\n", "data: ssekit-case\n\n"] {
+        assert_eq!(member(id, C::TypeEmpty, fine).0, Verdict::Pass);
+    }
+    let other = "event: undefined\ndata: ssekit-case\n\n";
+    assert_eq!(member(id, C::TypeEmpty, other).0, Verdict::Fail);
+    let whole = "event:   5  \ndata: ssekit-case\n\n";
+    assert_eq!(member(id, C::TypeSpaces, whole).0, Verdict::Pass);
+    let trimmed = "event: 5\ndata: ssekit-case\n\n";
+    assert_eq!(member(id, C::TypeSpaces, trimmed).0, Verdict::Fail);
+}
+
+#[test]
+fn an_id_with_nul_is_lost_and_that_breaks_no_must() {
+    let id = "id.fidelity";
+    let colon = sent(C::IdColon, "id: ssekit: a\ndata: ssekit-case\n\n");
+    let canary = sent(C::CanaryId, "id: ssekit-id\ndata: ssekit-case\n\n");
+    let nul = sent(C::IdNul, "id: 1\0 2\ndata: ssekit-case\n\n");
+    let lost = finding(id, [main(), document(ALL), canary, colon, nul]);
+    assert_eq!(lost.verdict, Verdict::Warn, "{}", lost.actual);
+}
+
+#[test]
+fn half_a_surrogate_pair_is_replaced_or_refused_but_never_encoded() {
+    let id = "encoding.no-surrogates";
+    let judged = |sample: Sample| {
+        let finding = finding(
+            id,
+            [main(), document(ALL), sent(C::CanaryData, DATA), sample],
+        );
+        finding.verdict
+    };
+    let of = |bytes: &[u8]| {
+        let body = [
+            &b"data: ssekit-before\n\ndata: a"[..],
+            bytes,
+            b"b\n\ndata: ssekit-after\n\n",
+        ];
+        let stream = Sample::stream(body.concat()).ended(20);
+        judged(stream.by(Probe::Echo(C::DataSurrogate)))
+    };
+    assert_eq!(of("\u{fffd}".as_bytes()), Verdict::Pass);
+    assert_eq!(of(b"\xed\xa0\x80"), Verdict::Fail);
+    let refused = Sample::answer(400, "text/plain", "no");
+    assert_eq!(
+        judged(refused.by(Probe::Echo(C::DataSurrogate))),
+        Verdict::Pass
+    );
+    let cut = Sample::stream("data: ssekit-before\n\n").ended(20);
+    assert_eq!(judged(cut.by(Probe::Echo(C::DataSurrogate))), Verdict::Warn);
+}
+
+#[test]
+fn half_a_surrogate_pair_stands_in_the_script_as_json_writes_it() {
+    assert!(C::DataSurrogate.json().contains(r#""data":"a\ud800b""#));
+}

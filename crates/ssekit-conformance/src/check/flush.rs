@@ -8,7 +8,8 @@ use super::burst::{Burst, PAUSE_US, bursts};
 use super::lag::{Lag, by_stamps, stamped};
 use super::sighting::seconds;
 use super::source::{HTML_AUTHORING, HTML_PARSING};
-use super::staged::by_spaced;
+use super::staged::{by_spaced, performed, times};
+use crate::scene::{DENSE, DENSE_WAIT_MS};
 use crate::{Applies, Case, EchoScene, EventSeen, Judgement, LineEnd, Needs, Probe, Reading, Rule};
 
 pub(super) const RULES: &[Rule] = &[
@@ -38,7 +39,11 @@ pub(super) const RULES: &[Rule] = &[
         level: Level::Practice,
         needs: Needs::Long,
         applies: Applies::Stream,
-        probes: &[],
+        probes: &[
+            Probe::Main,
+            Probe::Capabilities,
+            Probe::Scene(EchoScene::Dense),
+        ],
         sources: &[HTML_AUTHORING, HTML_PARSING],
         expected: "bytes arrive when events are written",
         impact: "Events are late until a buffer is full, or until the stream ends.",
@@ -148,6 +153,60 @@ fn to_usize(offset: u64) -> usize {
 const SMALLEST_BLOCK: u64 = 512;
 
 fn no_fixed_block(case: &Case<'_>) -> Judgement {
+    let judgement = in_main(case);
+    match judgement.verdict {
+        Verdict::Warn => judgement,
+        Verdict::Pass => by_dense(case)
+            .filter(|dense| dense.verdict == Verdict::Warn)
+            .unwrap_or(judgement),
+        _ => by_dense(case).unwrap_or(judgement),
+    }
+}
+
+/// By forty events that the echo endpoint sends one after the other. `None` where it did not keep the
+/// waits between them, or sent them all at once, which is another rule's.
+fn by_dense(case: &Case<'_>) -> Option<Judgement> {
+    let scene = EchoScene::Dense;
+    let (events, _) = times(case, scene, DENSE * DENSE_WAIT_MS - 100)?;
+    let transcript = performed(case, scene).ok()?;
+    let reading = case.reading_of(Probe::Scene(scene))?;
+    let all = bursts(transcript);
+    let complete = &all[..all.len().saturating_sub(1)];
+    if complete.len() < 3 || events.len() as u64 != DENSE {
+        return None;
+    }
+    let (block, inside) = common_size(complete, reading);
+    if block < SMALLEST_BLOCK || inside.len() * 5 < complete.len() * 3 {
+        return Some(Judgement::pass(
+            "events of the echo endpoint, 60 ms apart, came in bursts of no common size",
+        ));
+    }
+    let judgement = Judgement::warn(format!(
+        "events that the echo endpoint was to send 60 ms apart came in {} bursts, each of {block} \
+         bytes or a multiple of that",
+        complete.len()
+    ));
+    let judgement = inside.into_iter().fold(judgement, |judgement, burst| {
+        let note = format!("a burst of {} bytes ends inside this line", burst.len);
+        judgement.seen(transcript, burst.offset + burst.len, 1, note)
+    });
+    Some(with_remedy(case, judgement))
+}
+
+/// The largest number that divides the length of every burst, and the bursts that end inside a line.
+fn common_size<'b>(complete: &'b [Burst], reading: &Reading) -> (u64, Vec<&'b Burst>) {
+    let line_ends: BTreeSet<u64> = reading.lines.iter().map(after_line).collect();
+    let inside = complete
+        .iter()
+        .filter(|burst| !line_ends.contains(&(burst.offset + burst.len)))
+        .collect();
+    let block = complete
+        .iter()
+        .fold(0, |block, burst| gcd(block, burst.len));
+    (block, inside)
+}
+
+fn in_main(case: &Case<'_>) -> Judgement {
     let (Some(main), Some(reading)) = (case.main(), case.reading()) else {
         return Judgement::unverified("no main observation");
     };
@@ -172,14 +231,7 @@ fn no_fixed_block(case: &Case<'_>) -> Judgement {
             Judgement::unverified(format!("{actual}; needs --long, or a longer --observe"))
         };
     }
-    let line_ends: BTreeSet<u64> = reading.lines.iter().map(after_line).collect();
-    let inside: Vec<&Burst> = complete
-        .iter()
-        .filter(|burst| !line_ends.contains(&(burst.offset + burst.len)))
-        .collect();
-    let block = complete
-        .iter()
-        .fold(0, |block, burst| gcd(block, burst.len));
+    let (block, inside) = common_size(complete, reading);
     let whole_events = reading
         .events
         .iter()

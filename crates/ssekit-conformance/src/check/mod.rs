@@ -10,6 +10,7 @@ mod data;
 #[cfg(test)]
 mod data_tests;
 mod echoed;
+mod emission;
 mod encoding;
 mod ending;
 mod event;
@@ -56,7 +57,7 @@ mod stray;
 use crate::Rule;
 
 /// Every group, in the order of the catalogue.
-pub(crate) const GROUPS: [&[Rule]; 22] = [
+pub(crate) const GROUPS: [&[Rule]; 23] = [
     status::RULES,
     media_type::RULES,
     negotiation::RULES,
@@ -64,6 +65,7 @@ pub(crate) const GROUPS: [&[Rule]; 22] = [
     staged::RULES,
     framing::RULES,
     flush::RULES,
+    emission::RULES,
     chunking::RULES,
     encoding::RULES,
     line::RULES,

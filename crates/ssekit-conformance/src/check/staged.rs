@@ -60,7 +60,7 @@ fn no_content(case: &Case<'_>) -> Judgement {
 }
 
 /// The exchange of a scene, or why there is nothing to judge by.
-fn performed<'a>(case: &Case<'a>, scene: EchoScene) -> Result<&'a Transcript, String> {
+pub(super) fn performed<'a>(case: &Case<'a>, scene: EchoScene) -> Result<&'a Transcript, String> {
     let document = case.transcript(Probe::Capabilities);
     let known = document
         .and_then(endpoint::capabilities)
