@@ -11,7 +11,6 @@ mod exit;
 mod fault;
 mod finding;
 mod head;
-pub mod load;
 mod observation;
 mod redaction;
 mod schema;
