@@ -5,35 +5,59 @@
 //! through would do nothing.
 
 mod bytes;
+mod figure;
 mod finding;
 mod overview;
 mod probe;
 
 use askama::Template;
 use chrono::{DateTime, Utc};
-use ssekit_record::{CheckOutcome, CheckRecord, Verdict};
+use ssekit_record::{CheckOutcome, CheckRecord, ProxyRecord, Verdict};
 
 use crate::group::with_verdict;
+use crate::proxy::{drawn, fact};
 use crate::text::{bounded, counted, duration};
+use figure::FigureView;
 use finding::FindingView;
 use overview::{Count, Passed, Reasons, TileRow};
 use probe::ProbeView;
 
-/// The record as an HTML document, with a line feed at the end.
+/// The record of a check as an HTML document, with a line feed at the end.
 pub fn render(record: &CheckRecord) -> String {
+    written(&Page::of(record))
+}
+
+/// The record of a hop as an HTML document, with a line feed at the end.
+pub fn proxy(record: &ProxyRecord) -> String {
+    let mut page = Page::of(&record.run);
+    page.kind = "proxy";
+    page.about = "what a hop does to an event stream";
+    page.measured = fact::of(&record.measurements);
+    let sections = page.sections.iter_mut().flat_map(|s| &mut s.findings);
+    for finding in sections {
+        let timelines = drawn(record, &finding.id);
+        finding.figures = timelines.map(FigureView::of).collect();
+    }
+    written(&page)
+}
+
+fn written(page: &Page) -> String {
     #[expect(
         clippy::expect_used,
         reason = "a string takes every write, and the template calls nothing that fails"
     )]
-    let mut page = Page::of(record).render().expect("strings into a string");
-    page.push('\n');
-    page
+    let mut text = page.render().expect("strings into a string");
+    text.push('\n');
+    text
 }
 
 /// What the template shows, every text harmless and bounded.
 #[derive(Template)]
 #[template(path = "page.html")]
 struct Page {
+    kind: &'static str,
+    about: &'static str,
+    measured: Vec<(&'static str, String)>,
     mark: char,
     class: &'static str,
     outcome: &'static str,
@@ -67,6 +91,9 @@ impl Page {
             CheckOutcome::Incomplete => ('?', "error", "Incomplete"),
         };
         Self {
+            kind: "check",
+            about: "Server-Sent Events conformance",
+            measured: Vec::new(),
             mark,
             class,
             outcome,

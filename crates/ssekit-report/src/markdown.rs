@@ -91,11 +91,11 @@ fn write_finding(finding: &Finding, out: &mut String) {
         ("Expected", &finding.expected),
         ("Actual", &finding.actual),
         ("Impact", &finding.impact),
-        ("Remedy", &finding.remedy),
     ];
     for (label, text) in said.into_iter().filter(|(_, text)| !text.is_empty()) {
         let _ = writeln!(out, "- **{label}:** {}", escaped(text));
     }
+    write_remedy(&finding.remedy, out);
     for source in &finding.source {
         let _ = writeln!(out, "- **Source:** {}", link(&source.name, &source.url));
     }
@@ -103,6 +103,25 @@ fn write_finding(finding: &Finding, out: &mut String) {
         write_evidence(evidence, out);
     }
     out.push('\n');
+}
+
+/// A remedy may go on with indented lines of configuration.
+fn write_remedy(text: &str, out: &mut String) {
+    let mut label = "- **Remedy:** ";
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        if !line.starts_with(' ') {
+            let _ = writeln!(out, "{label}{}", escaped(line));
+            label = "  ";
+            continue;
+        }
+        out.push_str("\n  ```text\n");
+        let _ = writeln!(out, "  {}", bounded(line));
+        while let Some(line) = lines.next_if(|line| line.starts_with(' ')) {
+            let _ = writeln!(out, "  {}", bounded(line));
+        }
+        out.push_str("  ```\n\n");
+    }
 }
 
 fn write_evidence(evidence: &Evidence, out: &mut String) {

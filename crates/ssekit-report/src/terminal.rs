@@ -6,6 +6,7 @@
 
 mod finding;
 mod overview;
+mod proxy;
 mod style;
 
 use std::fmt::Write as _;
@@ -15,6 +16,8 @@ use ssekit_record::{CheckOutcome, CheckRecord, Verdict};
 use crate::group::{headline, with_verdict};
 use crate::text::{bounded, harmless, wrap};
 use style::{BOLD, DIM, Painted};
+
+pub use proxy::proxy;
 
 /// How to lay a record out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

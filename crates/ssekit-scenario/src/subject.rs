@@ -1,5 +1,5 @@
 //! Subject manifests: how to install, start and reach a server under test.
-mod manifest;
+pub(crate) mod manifest;
 
 use ssekit_record::CheckOutcome;
 use std::{
@@ -116,29 +116,8 @@ impl Subject {
     /// # Errors
     /// [`SubjectError`] when the file cannot be read or says something that cannot work.
     pub fn load(path: &Path) -> Result<Self, SubjectError> {
-        let file = if path.is_dir() {
-            path.join(FILE)
-        } else {
-            path.to_owned()
-        };
-        let text = read(&file).map_err(|fault| match fault {
-            ReadFault::Io(source) => SubjectError::Unreadable {
-                path: file.clone(),
-                source,
-            },
-            ReadFault::TooLarge => SubjectError::TooLarge {
-                path: file.clone(),
-                limit: MAX_BYTES,
-            },
-        })?;
-        let mut subject = Self::parse(&text, &file)?;
-        let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
-        subject.dir = std::path::absolute(dir.unwrap_or(Path::new("."))).map_err(|source| {
-            SubjectError::Unreadable {
-                path: file.clone(),
-                source,
-            }
-        })?;
+        let (mut subject, dir) = load_text(path, FILE, Self::parse)?;
+        subject.dir = dir;
         Ok(subject)
     }
 
@@ -147,15 +126,7 @@ impl Subject {
     /// # Errors
     /// [`SubjectError::Malformed`] with line and column.
     pub fn parse(text: &str, path: &Path) -> Result<Self, SubjectError> {
-        manifest::read(text).map_err(|fault| {
-            let (line, column) = position(text, fault.at);
-            SubjectError::Malformed {
-                path: path.to_owned(),
-                line,
-                column,
-                message: fault.message,
-            }
-        })
+        manifest::read(text).map_err(|fault| fault.in_file(text, path))
     }
 
     /// The entries of `needs` that are not there now.
@@ -190,6 +161,34 @@ impl Subject {
                 .collect(),
         }
     }
+}
+
+/// Reads the file `name` of a folder, or the file itself, and gives the folder as well, absolute.
+pub(crate) fn load_text<T>(
+    path: &Path,
+    name: &str,
+    parse: impl FnOnce(&str, &Path) -> Result<T, SubjectError>,
+) -> Result<(T, PathBuf), SubjectError> {
+    let file = if path.is_dir() {
+        path.join(name)
+    } else {
+        path.to_owned()
+    };
+    let unreadable = |source| SubjectError::Unreadable {
+        path: file.clone(),
+        source,
+    };
+    let text = read(&file).map_err(|fault| match fault {
+        ReadFault::Io(source) => unreadable(source),
+        ReadFault::TooLarge => SubjectError::TooLarge {
+            path: file.clone(),
+            limit: MAX_BYTES,
+        },
+    })?;
+    let parsed = parse(&text, &file)?;
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let dir = std::path::absolute(dir.unwrap_or(Path::new("."))).map_err(unreadable)?;
+    Ok((parsed, dir))
 }
 
 enum ReadFault {

@@ -4,7 +4,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use ssekit_record::ExitCode;
 
-use crate::command::{check, decode, demo, explain, list, report, serve, watch};
+use crate::command::{check, decode, demo, explain, list, proxy, report, serve, watch};
 use crate::failure::Failure;
 use crate::output;
 
@@ -26,6 +26,7 @@ struct Cli {
 enum Command {
     Demo(demo::Arguments),
     Check(check::Arguments),
+    Proxy(proxy::Arguments),
     Serve(serve::Arguments),
     Watch(watch::Arguments),
     Decode(decode::Arguments),
@@ -43,6 +44,7 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(arguments),
+        Command::Proxy(arguments) => proxy::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
@@ -94,6 +96,7 @@ fn ending() -> String {
          ssekit check https://example.com/events       judge a server\n  \
          ssekit check URL --method POST --body @q.json --header 'Authorization: Bearer …'\n  \
          ssekit check URL --save seen.json && ssekit check seen.json   judge again, offline\n  \
+         ssekit proxy --via http://127.0.0.1:8080/ --listen 9000   judge a hop that forwards to port 9000\n  \
          ssekit watch URL                              read a stream as it arrives\n  \
          curl -sN URL | ssekit decode --all            what a browser would make of these bytes\n  \
          ssekit explain framing.well-formed            one rule, with examples and its source\n\n\

@@ -3,6 +3,7 @@
 use ssekit_record::{CheckRecord, Evidence, Finding, Level};
 
 use super::bytes::BytesView;
+use super::figure::FigureView;
 use super::overview::class;
 use crate::text::{bounded, duration};
 
@@ -22,9 +23,11 @@ pub(super) struct FindingView {
     pub expected: String,
     pub actual: String,
     pub impact: String,
-    pub remedy: String,
+    /// Its lines; those that begin with blanks are configuration.
+    pub remedy: Vec<String>,
     pub sources: Vec<SourceView>,
     pub evidence: Vec<EvidenceView>,
+    pub figures: Vec<FigureView>,
     /// Pieces of evidence beyond those shown.
     pub more: usize,
 }
@@ -59,7 +62,7 @@ impl FindingView {
             expected: bounded(&finding.expected),
             actual: bounded(&finding.actual),
             impact: bounded(&finding.impact),
-            remedy: bounded(&finding.remedy),
+            remedy: finding.remedy.lines().map(bounded).collect(),
             sources: finding.source.iter().map(SourceView::of).collect(),
             evidence: finding
                 .evidence
@@ -67,6 +70,7 @@ impl FindingView {
                 .take(SHOWN)
                 .map(EvidenceView::of)
                 .collect(),
+            figures: Vec::new(),
             more: finding.evidence.len().saturating_sub(SHOWN),
         }
     }

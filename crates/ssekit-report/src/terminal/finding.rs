@@ -10,7 +10,7 @@ use crate::excerpt::Window;
 use crate::text::{bounded, duration, wrap};
 
 /// Column at which the text after a label begins.
-const HANG: usize = 12;
+pub(super) const HANG: usize = 12;
 /// Pieces of evidence shown of one finding.
 const SHOWN: usize = 3;
 
@@ -46,7 +46,7 @@ pub(super) fn write(finding: &Finding, layout: Layout, out: &mut String) {
         }
     }
     labelled("impact", &finding.impact, layout, out);
-    labelled("remedy", &finding.remedy, layout, out);
+    remedy(&finding.remedy, layout, out);
     out.push('\n');
 }
 
@@ -60,6 +60,18 @@ fn labelled(label: &str, text: &str, layout: Layout, out: &mut String) {
         let label = if i == 0 { label } else { "" };
         let label = format!("  {label:<width$}", width = HANG - 2);
         let _ = writeln!(out, "{}{line}", Painted(DIM, label));
+    }
+}
+
+/// A remedy may go on with lines of configuration, which are indented and never wrapped.
+fn remedy(text: &str, layout: Layout, out: &mut String) {
+    for (i, line) in text.lines().enumerate() {
+        if line.starts_with(' ') {
+            let line = Painted(FACT, bounded(line));
+            let _ = writeln!(out, "{:HANG$}{line}", "");
+        } else {
+            labelled(if i == 0 { "remedy" } else { "" }, line, layout, out);
+        }
     }
 }
 

@@ -1,8 +1,12 @@
 //! Reading a manifest's text: shape by serde, unknown keys and values that cannot work by hand.
-use super::{Expectation, Subject};
+use super::{Expectation, Subject, SubjectError, position};
 use serde::Deserialize;
 use ssekit_record::CheckOutcome;
-use std::{collections::BTreeMap, ops::RangeInclusive, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -29,9 +33,22 @@ const DEFAULT_READY_WITHIN_S: u64 = 30;
 const HOSTS: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
 
 /// A fault and the byte offset where it stands.
-pub(super) struct Fault {
-    pub(super) at: usize,
-    pub(super) message: String,
+pub(crate) struct Fault {
+    pub(crate) at: usize,
+    pub(crate) message: String,
+}
+
+impl Fault {
+    /// The fault with its line and column in this text.
+    pub(crate) fn in_file(self, text: &str, path: &Path) -> SubjectError {
+        let (line, column) = position(text, self.at);
+        SubjectError::Malformed {
+            path: path.to_owned(),
+            line,
+            column,
+            message: self.message,
+        }
+    }
 }
 
 type Text = Spanned<String>;
@@ -78,14 +95,14 @@ pub(super) fn read(text: &str) -> Result<Subject, Fault> {
 }
 
 /// A parser's message, on one line.
-fn fault_of(error: &toml::de::Error) -> Fault {
+pub(crate) fn fault_of(error: &toml::de::Error) -> Fault {
     Fault {
         at: error.span().map_or(0, |span| span.start),
         message: error.message().replace('\n', ", "),
     }
 }
 
-fn reject_unknown_keys(table: &DeTable<'_>, known: &[&str]) -> Result<(), Fault> {
+pub(crate) fn reject_unknown_keys(table: &DeTable<'_>, known: &[&str]) -> Result<(), Fault> {
     // The table is sorted by key; the author reads from the top.
     let unknown = table
         .keys()
@@ -245,7 +262,7 @@ impl ExpectTable {
     }
 }
 
-fn ensure<T>(value: &Spanned<T>, holds: bool, message: &str) -> Result<(), Fault> {
+pub(crate) fn ensure<T>(value: &Spanned<T>, holds: bool, message: &str) -> Result<(), Fault> {
     if holds {
         return Ok(());
     }
@@ -255,7 +272,7 @@ fn ensure<T>(value: &Spanned<T>, holds: bool, message: &str) -> Result<(), Fault
     })
 }
 
-fn is_name_byte(byte: u8) -> bool {
+pub(crate) fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte)
 }
 

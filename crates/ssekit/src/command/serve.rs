@@ -57,7 +57,11 @@ pub struct Arguments {
     history: usize,
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
+/// Reads an address and port, or a port of this machine alone.
+///
+/// # Errors
+/// Says what was expected.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
     if let Ok(port) = text.parse() {
         return Ok((Ipv4Addr::LOCALHOST, port).into());
     }

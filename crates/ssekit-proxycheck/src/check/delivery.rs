@@ -1,0 +1,292 @@
+//! Whether events and heads are passed on as they come.
+
+use ssekit_record::Release;
+
+use crate::case::{Case, Seen};
+use crate::delivery::{Delivery, delay};
+use crate::judgement::Judgement;
+use crate::plan::{FLOOD, SIZES};
+use crate::remedy::Fault;
+use crate::shape::{Shape, grouped, significant, span};
+
+/// A flood of which more than this was taken was not slowed down by its reader: kernels and
+/// well-behaved hops hold far less.
+const SWALLOWED: u64 = 24 << 20;
+
+/// What makes every judgement about times void.
+pub(super) fn too_noisy(case: &Case<'_>) -> Option<Judgement> {
+    let error = || {
+        Judgement::error(format!(
+            "events came up to {} late without the hop: this machine is too busy to measure {}",
+            span(case.noise_us()),
+            span(case.options.bar_us())
+        ))
+    };
+    case.is_noisy().then(error)
+}
+
+pub(super) fn release(case: &Case<'_>) -> Judgement {
+    let seen = match case.stream("release") {
+        Ok(seen) => seen,
+        Err(judgement) => return judgement,
+    };
+    let Some(shape) = case.release() else {
+        return Judgement::unverified("no event was sent");
+    };
+    if shape.delivery.pieces.iter().all(|p| p.got_us.is_none()) {
+        return Judgement::warn(format!(
+            "none of {} events arrived, {}",
+            shape.delivery.pieces.len(),
+            ending(seen)
+        ));
+    }
+    let told = shape.told();
+    if shape.is_immediate() {
+        return Judgement::pass(told);
+    }
+    too_noisy(case).unwrap_or_else(|| {
+        let judgement =
+            Judgement::warn(told).seen("release", first_late(&shape, seen), "held back");
+        mend(case, judgement, Fault::Held)
+    })
+}
+
+fn ending(seen: &Seen) -> String {
+    let end = &seen.sight.transcript.end;
+    if end.detail.is_empty() {
+        format!("and the exchange ended after {}", span(end.at_us))
+    } else {
+        end.detail.clone()
+    }
+}
+
+/// When the first late event arrived, since the exchange began.
+fn first_late(shape: &Shape, seen: &Seen) -> Option<u64> {
+    let mut late = shape.delivery.pieces.iter().filter_map(|p| p.got_us);
+    late.next().map(|us| us.saturating_sub(seen.sight.began_us))
+}
+
+/// With the lines for the product, where there are any.
+pub(super) fn mend(case: &Case<'_>, judgement: Judgement, fault: Fault) -> Judgement {
+    let lines = case.family.and_then(|f| crate::remedy::lines(f, fault));
+    match lines {
+        Some(lines) => judgement.remedy(lines),
+        None => judgement,
+    }
+}
+
+pub(super) fn large(case: &Case<'_>) -> Judgement {
+    large_of(case, "large")
+}
+
+pub(super) fn large_of(case: &Case<'_>, probe: &'static str) -> Judgement {
+    let delivery = match case.stream(probe).map(Seen::delivery) {
+        Ok(Some(delivery)) => delivery,
+        Ok(None) => return Judgement::unverified("no event was sent"),
+        Err(judgement) => return judgement,
+    };
+    let late = late_sizes(&delivery, case.bar_us());
+    if late.is_empty() {
+        let worst = delivery.delays().into_iter().max().unwrap_or(0);
+        return Judgement::pass(format!(
+            "single events of {} to {} bytes arrived at once (worst {})",
+            grouped(SIZES[0] as u64),
+            grouped(SIZES[SIZES.len() - 1] as u64),
+            span(worst)
+        ));
+    }
+    if let Some(error) = too_noisy(case) {
+        return error;
+    }
+    let all = late.len() == SIZES.len();
+    let sizes: Vec<String> = late.iter().map(|(size, _)| grouped(*size)).collect();
+    let worst = late.iter().map(|(_, delay)| *delay).max().unwrap_or(0);
+    let which = if all {
+        "single events of every size".to_owned()
+    } else {
+        format!("single events of {} bytes", sizes.join(", "))
+    };
+    let also = if all && case.holds_small() {
+        ", as small ones do"
+    } else {
+        ""
+    };
+    let until = if delivery
+        .late(case.bar_us())
+        .all(|(at, piece)| delivery.waited_for_next(at) || delivery.waited_for_close(piece))
+    {
+        "waited for the next event or the close"
+    } else {
+        "were late"
+    };
+    let judgement = Judgement::warn(format!("{which} {until}{also} (up to {})", span(worst)));
+    mend(case, judgement.seen(probe, None, "held back"), Fault::Held)
+}
+
+/// Sizes of the single events that were late, and by how much. The first, small one only brings
+/// the head.
+fn late_sizes(delivery: &Delivery, bar_us: u64) -> Vec<(u64, u64)> {
+    let late = delivery.late(bar_us).filter(|(at, _)| *at > 0);
+    let lost = u64::MAX / 2;
+    late.map(|(_, piece)| (piece.bytes, delay(piece).unwrap_or(lost)))
+        .collect()
+}
+
+pub(super) fn close_delimited(case: &Case<'_>) -> Judgement {
+    let seen = match case.stream("close-delimited") {
+        Ok(seen) => seen,
+        Err(judgement) => return judgement,
+    };
+    let Some(delivery) = seen.delivery() else {
+        return Judgement::unverified("no event was sent");
+    };
+    let shape = Shape::of(delivery, None, case.bar_us());
+    if shape.is_immediate() {
+        return Judgement::pass(shape.told());
+    }
+    too_noisy(case).unwrap_or_else(|| {
+        let also = if case.holds_small() {
+            ", as with chunked coding"
+        } else {
+            ""
+        };
+        let text = shape.told();
+        let judgement = Judgement::warn(format!("{text}{also}"));
+        let at = first_late(&shape, seen);
+        mend(
+            case,
+            judgement.seen("close-delimited", at, "held back"),
+            Fault::Held,
+        )
+    })
+}
+
+/// How late the head came, and whether it came no earlier than the first content.
+pub(super) fn head_late(seen: &Seen) -> Option<(u64, bool)> {
+    let visit = seen.visit()?;
+    let got = seen.sight.us(seen.head()?.at_us);
+    let sent = visit.head_us?;
+    let with_event = visit.writes.first().is_some_and(|write| got >= write.at_us);
+    Some((got.saturating_sub(sent), with_event))
+}
+
+pub(super) fn head_prompt(case: &Case<'_>) -> Judgement {
+    let late = match case.stream("head").map(head_late) {
+        Ok(Some(late)) => late,
+        Ok(None) => return Judgement::unverified("no head came"),
+        Err(judgement) => return judgement,
+    };
+    let (delay, with_event) = late;
+    if delay <= case.bar_us() {
+        return Judgement::pass(format!(
+            "the head arrived {} after it was sent",
+            span(delay)
+        ));
+    }
+    if let Some(error) = too_noisy(case) {
+        return error;
+    }
+    let with = if with_event {
+        ", with the first event"
+    } else {
+        ""
+    };
+    let cure = match case.stream("head-comment").ok().and_then(head_late) {
+        Some((delay, _)) if delay <= case.bar_us() => "; a comment sent first brings it at once",
+        Some(_) => "; a comment sent first does not help",
+        None => "",
+    };
+    let judgement = Judgement::warn(format!(
+        "the head arrived {} after it was sent{with}{cure}",
+        span(delay)
+    ));
+    let judgement = judgement.seen("head", None, "the head came late");
+    if cure.contains("at once") {
+        return judgement;
+    }
+    mend(case, judgement, Fault::Held)
+}
+
+pub(super) fn accel(case: &Case<'_>) -> Judgement {
+    let seen = match case.stream("accel") {
+        Ok(seen) => seen,
+        Err(judgement) => return judgement,
+    };
+    let (Some(delivery), Some((head, _))) = (seen.delivery(), head_late(seen)) else {
+        return Judgement::unverified("no answer to judge");
+    };
+    let bar = case.bar_us();
+    let consumed = seen
+        .head()
+        .is_some_and(|head| head.first("x-accel-buffering").is_none());
+    let held_with = significant(&delivery, bar) > 0 || head > bar;
+    let held_without = case.holds_small()
+        || matches!(
+            large(case).verdict,
+            ssekit_record::Verdict::Warn | ssekit_record::Verdict::Fail
+        )
+        || case
+            .stream("head")
+            .ok()
+            .and_then(head_late)
+            .is_some_and(|(late, _)| late > bar);
+    let fate = if consumed {
+        "consumed"
+    } else {
+        "forwarded to the client unchanged"
+    };
+    let what = if significant(&delivery, bar) > 0 {
+        "events are"
+    } else {
+        "the head is"
+    };
+    match (held_without, held_with) {
+        (false, false) => Judgement::pass(format!(
+            "nothing is held back with it or without it; the field is {fate}"
+        )),
+        (true, false) => Judgement::info(format!(
+            "it switches the hop's buffering off; the field is {fate}"
+        )),
+        (_, true) if consumed => Judgement::warn(format!(
+            "the field is consumed and {what} held back all the same: the hop that heeds it has \
+             another one in front of it"
+        )),
+        (_, true) => Judgement::info(format!(
+            "it changes nothing: {what} held back all the same, and the field is {fate}"
+        )),
+    }
+}
+
+pub(super) fn slow_reader(case: &Case<'_>) -> Judgement {
+    let seen = match case.stream("flood") {
+        Ok(seen) => seen,
+        Err(judgement) => return judgement,
+    };
+    let taken = seen.visit().map_or(0, |visit| visit.taken);
+    let mib = format!("{:.1} MiB", taken as f64 / f64::from(1 << 20));
+    if taken < SWALLOWED {
+        return Judgement::pass(format!(
+            "the origin could write {mib} to a client that does not read, then had to wait"
+        ));
+    }
+    let all = if taken >= FLOOD { "all of " } else { "" };
+    let judgement = Judgement::warn(format!(
+        "the hop took {all}{mib} from the origin although the client does not read"
+    ));
+    mend(
+        case,
+        judgement.seen("flood", None, "not read"),
+        Fault::Reader,
+    )
+}
+
+/// The word of a kind of release, for sentences.
+pub(super) fn word(release: Release) -> &'static str {
+    match release {
+        Release::Immediate => "at once",
+        Release::Delayed => "late, one by one",
+        Release::Coalesced => "late, several together",
+        Release::Block => "in blocks of bytes",
+        Release::UntilClose => "at the close only",
+    }
+}

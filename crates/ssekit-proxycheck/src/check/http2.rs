@@ -1,0 +1,70 @@
+//! The same over HTTP/2 on the client side.
+
+use ssekit_http::HttpChoice;
+use ssekit_record::{EndKind, HttpVersion, Verdict};
+
+use crate::case::{Case, Seen};
+use crate::check::delivery::{large_of, too_noisy};
+use crate::judgement::Judgement;
+use crate::shape::Shape;
+
+pub(super) fn same(case: &Case<'_>) -> Judgement {
+    if case.options.http == HttpChoice::Http2 {
+        return Judgement::not_applicable(
+            "everything was asked over HTTP/2, so the other checks say it",
+        );
+    }
+    if case.options.via.scheme() != "https" {
+        return Judgement::not_applicable(
+            "the client side is plain HTTP: an https:// URL as --via, or --http 2, looks at HTTP/2",
+        );
+    }
+    let Some(seen) = case.seen("h2-release") else {
+        return Judgement::unverified(case.missing());
+    };
+    let end = &seen.sight.transcript.end;
+    if end.kind == EndKind::Unreachable {
+        return Judgement::not_applicable(format!("the hop offers no HTTP/2: {}", end.detail));
+    }
+    match over_http2(case, seen) {
+        Ok(judgement) | Err(judgement) => judgement,
+    }
+}
+
+fn over_http2(case: &Case<'_>, seen: &Seen) -> Result<Judgement, Judgement> {
+    let seen_head = seen.head().map(|head| head.version);
+    if seen_head != Some(HttpVersion::Http2) {
+        let detail = &seen.sight.transcript.end.detail;
+        return Err(Judgement::warn(format!("no answer over HTTP/2: {detail}")));
+    }
+    let delivery = case.stream("h2-release")?.delivery();
+    let delivery = delivery.ok_or_else(|| Judgement::unverified("no event was sent"))?;
+    let shape = Shape::of(delivery, None, case.bar_us());
+    let mut wrong = Vec::new();
+    if !shape.is_immediate() && !case.holds_small() {
+        wrong.push(shape.told());
+    }
+    let (large, plain) = (large_of(case, "h2-large"), large_of(case, "large"));
+    if large.verdict == Verdict::Warn && plain.verdict != Verdict::Warn {
+        wrong.push(large.actual);
+    }
+    let ended = |probe: &str| case.seen(probe).map(|seen| seen.sight.transcript.end.kind);
+    let died = (ended("h2-fin"), ended("origin-fin"));
+    if matches!(
+        died,
+        (
+            Some(EndKind::Clean | EndKind::Left),
+            Some(EndKind::Truncated | EndKind::Reset)
+        )
+    ) {
+        wrong.push("an origin that dies looks like a clean end, or like nothing at all".into());
+    }
+    if wrong.is_empty() {
+        return Ok(Judgement::pass(format!(
+            "as over HTTP/1.1: {}",
+            shape.told()
+        )));
+    }
+    let text = format!("over HTTP/2, unlike HTTP/1.1: {}", wrong.join("; "));
+    Err(too_noisy(case).unwrap_or_else(|| Judgement::warn(text).seen("h2-release", None, "HTTP/2")))
+}

@@ -1,0 +1,225 @@
+//! How small events are released.
+
+use ssekit_record::Release;
+
+use crate::delivery::Delivery;
+
+/// The way events came, and by how much they were late.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub kind: Release,
+    /// Size of a block, where they come in blocks.
+    pub block: Option<u64>,
+    pub delivery: Delivery,
+    pub late: usize,
+}
+
+impl Shape {
+    /// Reads the deliveries of events sent slowly and, where known, of events sent fast: a block of
+    /// bytes has one size at either pace, a wait has one length.
+    pub(crate) fn of(slow: Delivery, fast: Option<&Delivery>, bar_us: u64) -> Self {
+        let late = significant(&slow, bar_us);
+        let (kind, block) = if late == 0 {
+            (Release::Immediate, None)
+        } else {
+            held(&slow, fast, bar_us)
+        };
+        Self {
+            kind,
+            block,
+            delivery: slow,
+            late,
+        }
+    }
+
+    pub(crate) fn is_immediate(&self) -> bool {
+        self.kind == Release::Immediate
+    }
+
+    /// What was seen, in one sentence.
+    pub(crate) fn told(&self) -> String {
+        let total = self.delivery.pieces.len();
+        let lost = self.delivery.pieces.iter().filter(|p| p.got_us.is_none());
+        let lost = match lost.count() {
+            0 => String::new(),
+            n => format!("; {n} never arrived"),
+        };
+        let latency = self.delivery.latency().unwrap_or_default();
+        let (median, worst) = (span(latency.p50_us), span(latency.max_us));
+        let late = format!("{} of {total} events", self.late);
+        let group = self.delivery.largest_group();
+        let together = group.filter(|group| group.count > 1);
+        let text = match self.kind {
+            Release::Immediate => {
+                format!(
+                    "{total} of {total} events arrived at once (median {median}, worst {worst})"
+                )
+            }
+            Release::Delayed => {
+                format!("{late} arrived late, each on its own (median {median}, worst {worst})")
+            }
+            Release::UntilClose => {
+                format!("{late} arrived together when the origin closed, the first {worst} late")
+            }
+            Release::Block => format!(
+                "{late} arrived late, {} bytes at a time (median {median}, worst {worst}); what \
+                 fills no block waits for the close",
+                grouped(self.block.unwrap_or_default())
+            ),
+            Release::Coalesced => match together {
+                Some(group) => format!(
+                    "{late} arrived late, up to {} together (median {median}, worst {worst})",
+                    group.count
+                ),
+                None => format!("{late} waited for the next one ({worst} late)"),
+            },
+        };
+        text + &lost
+    }
+}
+
+/// How many events are late by more than chance: a single one counts only where it waited for the
+/// next event or for the end.
+pub(crate) fn significant(delivery: &Delivery, bar_us: u64) -> usize {
+    let late: Vec<_> = delivery.late(bar_us).collect();
+    match late.as_slice() {
+        [(at, piece)] if delivery.waited_for_next(*at) || delivery.waited_for_close(piece) => 1,
+        [_] | [] => 0,
+        several => several.len(),
+    }
+}
+
+fn held(slow: &Delivery, fast: Option<&Delivery>, bar_us: u64) -> (Release, Option<u64>) {
+    let all_at_close = slow
+        .late(bar_us)
+        .all(|(_, piece)| slow.waited_for_close(piece));
+    let fast_burst = fast.and_then(|fast| {
+        let held = fast.late(bar_us).count() > 1;
+        median(fast.burst_sizes()).filter(|_| held)
+    });
+    if all_at_close {
+        return match fast_burst {
+            Some(size) => (Release::Block, Some(size)),
+            None => (Release::UntilClose, None),
+        };
+    }
+    if let (Some(small), Some(large)) = (median(slow.burst_sizes()), fast_burst) {
+        let holds_several = slow.pieces.iter().map(|p| p.bytes).max() < Some(small);
+        if holds_several && 2 * large <= 3 * small && 2 * small <= 3 * large {
+            return (Release::Block, Some(large));
+        }
+    }
+    let late = slow
+        .late(bar_us)
+        .filter(|(_, p)| p.got_us.is_some())
+        .count();
+    let held_for_next = slow.late(bar_us).all(|(at, _)| slow.waited_for_next(at));
+    if slow.groups(bar_us) == late && !(late == 1 && held_for_next) {
+        (Release::Delayed, None)
+    } else {
+        (Release::Coalesced, None)
+    }
+}
+
+fn median(mut sizes: Vec<u64>) -> Option<u64> {
+    sizes.sort_unstable();
+    sizes.get(sizes.len() / 2).copied()
+}
+
+/// `830 µs`, `12.4 ms`, `1.06 s`.
+pub(crate) fn span(us: u64) -> String {
+    match us {
+        0..1_000 => format!("{us} µs"),
+        1_000..1_000_000 => format!("{}.{} ms", us / 1_000, us % 1_000 / 100),
+        _ => format!("{}.{:02} s", us / 1_000_000, us % 1_000_000 / 10_000),
+    }
+}
+
+/// `4,096`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use ssekit_record::Piece;
+
+    use super::*;
+
+    /// Pieces of 40 bytes sent every 100 ms, each got at this time in ms; the origin closes at 2 s.
+    fn delivery(got: &[u64]) -> Delivery {
+        let pieces = got.iter().zip(0..).map(|(got, at)| Piece {
+            sent_us: at * 100_000,
+            got_us: Some(got * 1_000),
+            bytes: 40,
+        });
+        let mut bursts: Vec<(u64, u64)> = Vec::new();
+        for got in got {
+            match bursts.last_mut() {
+                Some((bytes, at)) if *at == got * 1_000 => *bytes += 40,
+                _ => bursts.push((40, got * 1_000)),
+            }
+        }
+        Delivery {
+            pieces: pieces.collect(),
+            closed_us: Some(2_000_000),
+            bursts,
+        }
+    }
+
+    fn kind(got: &[u64]) -> Release {
+        Shape::of(delivery(got), None, 50_000).kind
+    }
+
+    #[test]
+    fn each_way_of_holding_back_has_its_name() {
+        assert_eq!(kind(&[0, 100, 201, 349, 400]), Release::Immediate);
+        assert_eq!(
+            kind(&[0, 180, 200, 300, 400]),
+            Release::Immediate,
+            "one by chance"
+        );
+        assert_eq!(
+            kind(&[100, 100, 200, 300, 400]),
+            Release::Coalesced,
+            "held for the next"
+        );
+        assert_eq!(
+            kind(&[0, 100, 200, 300, 2000]),
+            Release::UntilClose,
+            "the tail"
+        );
+        assert_eq!(kind(&[300, 400, 500, 600, 700]), Release::Delayed);
+        assert_eq!(kind(&[200, 200, 200, 500, 500]), Release::Coalesced);
+        assert_eq!(kind(&[2001, 2001, 2001, 2001, 2001]), Release::UntilClose);
+    }
+
+    #[test]
+    fn a_block_has_one_size_at_either_pace() {
+        let slow = delivery(&[2000; 5]);
+        let mut fast = delivery(&[300, 300, 300, 300, 2000]);
+        fast.bursts = vec![(4096, 300_000), (4096, 600_000), (100, 2_000_000)];
+        let shape = Shape::of(slow, Some(&fast), 50_000);
+        assert_eq!((shape.kind, shape.block), (Release::Block, Some(4096)));
+        assert!(
+            shape.told().contains("4,096 bytes at a time"),
+            "{}",
+            shape.told()
+        );
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(grouped(7), "7");
+        assert_eq!(grouped(4096), "4,096");
+        assert_eq!(grouped(50_331_648), "50,331,648");
+    }
+}

@@ -1,0 +1,12 @@
+vcl 4.1;
+
+backend origin {
+    .host = "@ORIGIN_HOST@";
+    .port = "@ORIGIN_PORT@";
+}
+
+sub vcl_recv {
+    if (req.http.Accept ~ "text/event-stream") {
+        return (pipe);
+    }
+}
