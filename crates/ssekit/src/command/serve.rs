@@ -3,16 +3,19 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use ssekit_record::ExitCode;
-use ssekit_server::{Config, Defect, DefectEntry, Fault, Server, ServerError};
+use ssekit_server::{
+    Config, Defect, DefectEntry, Fault, Hop, HopConfig, HopEntry, HopMode, Server, ServerError,
+};
 
 use crate::failure::Failure;
 use crate::input::cause;
 use crate::interrupt::interrupted;
+use crate::request::url;
 use crate::sibling::{Siblings, released};
 use crate::suggestion::did_you_mean;
 use crate::{duration, limit, output, runtime};
@@ -39,6 +42,16 @@ pub struct Arguments {
     /// List the ways in which it can be broken
     #[arg(long)]
     list_defects: bool,
+    /// Be a hop in front of --origin instead: immediate, block:BYTES, delay:TIME, coalesce:TIME,
+    /// until-close, gzip-held and more; --list-hops tells them all
+    #[arg(long, value_name = "MODE", requires = "origin", conflicts_with_all = ["defect", "fault", "processes"])]
+    hop: Option<HopMode>,
+    /// Where the hop forwards to
+    #[arg(long, value_name = "URL", requires = "hop")]
+    origin: Option<String>,
+    /// List what the hop can do to streams
+    #[arg(long)]
+    list_hops: bool,
     /// Deliver at fault, without breaking a rule: stall:AT:LENGTH, drop:N, duplicate:N, reorder:N,
     /// burst:N, buffer:BYTES, late-stamps, reset:N, slow-accept:TIME; repeatable
     #[arg(long, value_name = "FAULT")]
@@ -76,6 +89,19 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         output::print(&defects(Defect::all()))?;
         return Ok(ExitCode::AsExpected);
     }
+    if arguments.list_hops {
+        output::print(&hops(HopMode::all()))?;
+        return Ok(ExitCode::AsExpected);
+    }
+    if let (Some(mode), Some(origin)) = (arguments.hop, &arguments.origin) {
+        let config = HopConfig {
+            listen: arguments.listen,
+            origin: authority(origin)?,
+            tls: arguments.tls,
+            mode,
+        };
+        return runtime::block_on(forward(config, arguments));
+    }
     let config = Config {
         listen: arguments.listen,
         tls: arguments.tls,
@@ -108,10 +134,7 @@ async fn serve(config: Config, arguments: &Arguments) -> Result<ExitCode, Failur
     let broken = config.defect;
     let server = Server::start(config).await?;
     if let (Some(path), Some(pem)) = (&arguments.cert_out, server.certificate_pem()) {
-        std::fs::write(path, pem).map_err(|error| {
-            let cause = cause(&error);
-            Failure::Usage(format!("cannot write {}: {cause}", path.display()))
-        })?;
+        write_certificate(path, pem)?;
     }
     output::say(&notes(&server, broken, arguments));
     announce(&server.url("/"))?;
@@ -146,6 +169,41 @@ async fn serve_together(config: &Config, arguments: &Arguments) -> Result<ExitCo
     output::say("ssekit: closing the streams");
     siblings.stop().await;
     Ok(ExitCode::AsExpected)
+}
+
+/// Host and port of an http URL.
+fn authority(text: &str) -> Result<String, Failure> {
+    let url = url(text)?;
+    match (url.scheme(), url.host_str(), url.port_or_known_default()) {
+        ("http", Some(host), Some(port)) => Ok(format!("{host}:{port}")),
+        _ => Err(Failure::Usage(
+            "--origin: the hop forwards to http:// only".into(),
+        )),
+    }
+}
+
+/// Runs the built-in hop.
+async fn forward(config: HopConfig, arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let origin = config.origin.clone();
+    let mode = config.mode;
+    let hop = Hop::start(config).await?;
+    if let (Some(path), Some(pem)) = (&arguments.cert_out, hop.certificate_pem()) {
+        write_certificate(path, pem)?;
+    }
+    output::say(&format!(
+        "  hop     {}\n  origin  http://{origin}/\n  mode    {mode}\nCtrl-C ends it",
+        hop.url("/")
+    ));
+    announce(&hop.url("/"))?;
+    interrupted().await?;
+    Ok(ExitCode::AsExpected)
+}
+
+fn write_certificate(path: &Path, pem: &str) -> Result<(), Failure> {
+    std::fs::write(path, pem).map_err(|error| {
+        let cause = cause(&error);
+        Failure::Usage(format!("cannot write {}: {cause}", path.display()))
+    })
 }
 
 /// The line a script reads. A server whose output nobody reads serves all the same.
@@ -196,6 +254,26 @@ fn defects(entries: &[DefectEntry]) -> String {
         let _ = writeln!(out, "{:widest$}  {}{only}", entry.id, entry.about);
     }
     let _ = writeln!(out, "\n{} defects", entries.len());
+    out
+}
+
+fn hops(entries: &[HopEntry]) -> String {
+    let widest = entries.iter().map(|entry| entry.form.len()).max();
+    let widest = widest.unwrap_or(0);
+    let mut out = String::new();
+    let mut last = "";
+    for entry in entries.iter().filter(|entry| !entry.form.is_empty()) {
+        if entry.form == last {
+            continue;
+        }
+        last = entry.form;
+        let check = entry.check.unwrap_or("nothing");
+        let _ = writeln!(
+            out,
+            "{:widest$}  {} (trips {check})",
+            entry.form, entry.about
+        );
+    }
     out
 }
 
