@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// Hops looked at at a time.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 /// Silence and age looked at: longer than those of the modes that cut.
 const IDLE: Duration = Duration::from_millis(1_500);
 const LIFETIME: Duration = Duration::from_millis(5_000);

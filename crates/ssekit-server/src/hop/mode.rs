@@ -98,6 +98,7 @@ const HOLDING: &[&str] = &[
     "proxy.large-release",
     "proxy.close-delimited",
     "proxy.accel-buffering",
+    "proxy.slow-reader",
 ];
 const RELEASE: Option<&str> = Some("proxy.release");
 
@@ -116,14 +117,14 @@ static TABLE: [HopEntry; 28] = [
     entry("gzip", "gzip", None, "compresses, with a flush for each piece", &[]),
     entry("gzip-held", "gzip-held", Some("proxy.compression"), "compresses without a flush", &[]),
     entry("gzip-forced", "gzip-forced", Some("proxy.no-transform"), "compresses in spite of no-transform", &[]),
-    entry("accel-eaten", "accel-eaten", Some("proxy.accel-buffering"), "takes X-Accel-Buffering away and holds everything all the same", &["proxy.release", "proxy.large-release", "proxy.close-delimited"]),
+    entry("accel-eaten", "accel-eaten", Some("proxy.accel-buffering"), "takes X-Accel-Buffering away and holds everything all the same", &["proxy.release", "proxy.large-release", "proxy.close-delimited", "proxy.slow-reader"]),
     entry("recode", "recode", Some("proxy.bytes-identical"), "replaces what is not UTF-8", &[]),
     entry("chunked-http10", "chunked-http10", Some("proxy.framing"), "answers HTTP/1.0 with the chunked coding", &[]),
     entry("fields-dropped", "fields-dropped", Some("proxy.head-fields"), "takes the CORS fields away", &[]),
     entry("id-lost", "id-lost", Some("proxy.last-event-id"), "does not forward Last-Event-ID", &[]),
     entry("idle-cut:600ms", "idle-cut:TIME", Some("proxy.idle-cut"), "ends a stream that is silent for this long", &[]),
     entry("lifetime-cut:4s", "lifetime-cut:TIME", Some("proxy.lifetime-cut"), "ends a stream of this age", &[]),
-    entry("abort-ignored", "abort-ignored", Some("proxy.client-abort"), "reads on from the origin when the client has left", &[]),
+    entry("abort-ignored", "abort-ignored", Some("proxy.client-abort"), "reads on from the origin when the client has left", &["proxy.slow-reader"]),
     entry("abort-at-write", "abort-at-write", Some("proxy.client-abort"), "notices only at a write that the client has left", &[]),
     entry("clean-end", "clean-end", Some("proxy.origin-abort"), "ends in order when the origin breaks off", &[]),
     entry("silent-end", "silent-end", Some("proxy.origin-abort"), "says nothing when the origin breaks off", &[]),
