@@ -2,7 +2,7 @@
 //! HEADERS and CONTINUATION carry (RFC 9113 sections 4.1 and 4.3).
 
 use loona_hpack::Decoder;
-use ssekit_record::{FaultKind, escape};
+use ssekit_record::{EndKind, FaultKind, escape};
 
 use crate::field_line::FieldLine;
 use crate::frame::{self, Frame, FrameReader};
@@ -35,6 +35,14 @@ pub(crate) enum Unreadable {
 }
 
 impl Unreadable {
+    /// The end it makes.
+    pub fn end(&self) -> EndKind {
+        match self {
+            Self::TooLarge(_) => EndKind::Limit,
+            _ => EndKind::Malformed,
+        }
+    }
+
     /// The fault it is, its detail, and the end it makes in words.
     pub fn told(self) -> (FaultKind, String, String) {
         match self {

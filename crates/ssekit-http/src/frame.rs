@@ -1,18 +1,29 @@
 //! HTTP/2 frames out of tapped bytes, without IO (RFC 9113 section 4.1).
 
+use ssekit_record::{FrameKind, FrameSeen};
+
 /// Length of a frame header in bytes.
 const HEADER: usize = 9;
-/// Longest payload accepted. The client never allows more than the 16 KiB every peer starts with.
+/// Longest payload read. The client never allows more than [`MAX_FRAME`].
 const LONGEST: usize = 1 << 20;
+
+/// SETTINGS_MAX_FRAME_SIZE of both sides, as every connection starts (RFC 9113 section 6.5.2).
+pub(crate) const MAX_FRAME: usize = 16_384;
+
+/// Settings kept of one frame: RFC 9113 defines six.
+const SETTINGS_KEPT: usize = 32;
 
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const PUSH_PROMISE: u8 = 5;
+pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
 pub(crate) const CONTINUATION: u8 = 9;
 
+pub(crate) const ACK: u8 = 0x1;
 pub(crate) const END_STREAM: u8 = 0x1;
 pub(crate) const END_HEADERS: u8 = 0x4;
 pub(crate) const PADDED: u8 = 0x8;
@@ -49,6 +60,64 @@ impl Frame {
         Some(content)
     }
 
+    /// What a session keeps of the frame.
+    pub fn seen(&self, at_us: u64, sent: bool) -> FrameSeen {
+        let value = match self.kind {
+            PING => Some(u64::from(self.number(0)) << 32 | u64::from(self.number(4))),
+            RST_STREAM => Some(self.number(0).into()),
+            WINDOW_UPDATE => Some((self.number(0) & 0x7fff_ffff).into()),
+            GOAWAY => Some(self.number(4).into()),
+            _ => None,
+        };
+        let settings = match self.kind {
+            SETTINGS => self.settings().take(SETTINGS_KEPT).collect(),
+            _ => Vec::new(),
+        };
+        FrameSeen {
+            at_us,
+            sent,
+            kind: kind_seen(self.kind),
+            flags: self.flags,
+            stream: self.stream,
+            len: u32::try_from(self.payload.len()).unwrap_or(u32::MAX),
+            value,
+            settings,
+        }
+    }
+
+    /// Identifiers and values of a SETTINGS frame.
+    pub fn settings(&self) -> impl Iterator<Item = (u16, u32)> + '_ {
+        self.payload.chunks_exact(6).map(|entry| {
+            let id = u16::from_be_bytes([entry[0], entry[1]]);
+            let value = u32::from_be_bytes([entry[2], entry[3], entry[4], entry[5]]);
+            (id, value)
+        })
+    }
+
+    /// What is wrong with the length of a frame of this type, or with the stream it is on.
+    pub fn malformed(&self) -> Option<String> {
+        let len = self.payload.len();
+        let fits = match self.kind {
+            RST_STREAM | WINDOW_UPDATE => len == 4,
+            PING => len == 8,
+            SETTINGS if self.has(ACK) => len == 0,
+            SETTINGS => len.is_multiple_of(6),
+            GOAWAY => len >= 8,
+            _ => len <= MAX_FRAME,
+        };
+        let name = kind_seen(self.kind);
+        if !fits || len > MAX_FRAME {
+            return Some(format!("a frame of type {name:?} with {len} bytes"));
+        }
+        let of_connection = matches!(self.kind, SETTINGS | PING | GOAWAY);
+        let of_stream = matches!(
+            self.kind,
+            DATA | HEADERS | RST_STREAM | PUSH_PROMISE | CONTINUATION
+        );
+        let misplaced = (of_connection && self.stream != 0) || (of_stream && self.stream == 0);
+        misplaced.then(|| format!("a frame of type {name:?} on stream {}", self.stream))
+    }
+
     /// The error code of RST_STREAM and GOAWAY (RFC 9113 section 7).
     pub fn error_code(&self) -> &'static str {
         let at = if self.kind == GOAWAY { 4 } else { 0 };
@@ -65,6 +134,22 @@ impl Frame {
             Some(&[a, b, c, d]) => u32::from_be_bytes([a, b, c, d]),
             _ => 0,
         }
+    }
+}
+
+fn kind_seen(kind: u8) -> FrameKind {
+    match kind {
+        DATA => FrameKind::Data,
+        HEADERS => FrameKind::Headers,
+        2 => FrameKind::Priority,
+        RST_STREAM => FrameKind::RstStream,
+        SETTINGS => FrameKind::Settings,
+        PUSH_PROMISE => FrameKind::PushPromise,
+        PING => FrameKind::Ping,
+        GOAWAY => FrameKind::Goaway,
+        WINDOW_UPDATE => FrameKind::WindowUpdate,
+        CONTINUATION => FrameKind::Continuation,
+        _ => FrameKind::Unknown,
     }
 }
 

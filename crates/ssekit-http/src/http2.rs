@@ -75,12 +75,10 @@ pub(crate) async fn exchange<S>(
             end_without_content(&reader, rec);
         }
         // What the server sent says more than what hyper made of it, so that comes last.
-        if let Some(Err(words)) = &driven
+        if let Some(Err(error)) = &driven
             && !rec.is_over()
         {
-            let at_us = rec.now_us();
-            rec.fault(FaultKind::Http2, rec.body_len(), at_us, words.as_str());
-            rec.end(EndKind::Malformed, at_us, &format!("HTTP/2: {words}"));
+            broken(error, rec);
         }
         if matches!(driven, Some(Ok(()))) {
             // All of it was read through the tap; a stream without its end cannot end well.
@@ -136,7 +134,7 @@ async fn drive<S>(
     tap: Tap<S>,
     message: http::Request<Content>,
     head_limit: u32,
-) -> Result<(), String>
+) -> hyper::Result<()>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -145,8 +143,7 @@ where
         .initial_connection_window_size(WINDOW)
         .max_header_list_size(head_limit)
         .handshake(TokioIo::new(tap))
-        .await
-        .map_err(|e| in_words(&e))?;
+        .await?;
     let exchange = async {
         let mut body = sender.send_request(message).await?.into_body();
         while let Some(frame) = body.frame().await {
@@ -156,23 +153,36 @@ where
     };
     tokio::pin!(exchange);
     tokio::pin!(connection);
-    let done: hyper::Result<()> = tokio::select! {
+    tokio::select! {
         done = &mut exchange => done,
         done = &mut connection => match done {
             Ok(()) => exchange.await,
             failed => failed,
         },
-    };
-    done.map_err(|e| in_words(&e))
+    }
 }
 
-/// The innermost cause says most.
-fn in_words(error: &hyper::Error) -> String {
+/// The HTTP/2 library gave up. Where it did so only because it takes no more of something that is
+/// allowed, that is a limit of ours.
+fn broken(error: &hyper::Error, rec: &mut Recorder<'_>) {
+    // The innermost cause says most.
     let mut cause: &dyn Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+    let mut is_limit = false;
+    loop {
+        let own = cause.downcast_ref::<h2::Error>().filter(|e| e.is_library());
+        is_limit |= own.and_then(h2::Error::reason) == Some(h2::Reason::ENHANCE_YOUR_CALM);
+        match cause.source() {
+            Some(inner) => cause = inner,
+            None => break,
+        }
     }
-    cause.to_string()
+    let (words, at_us) = (cause.to_string(), rec.now_us());
+    if is_limit {
+        let detail = format!("more than the HTTP/2 library takes: {words}");
+        return rec.end(EndKind::Limit, at_us, &detail);
+    }
+    rec.fault(FaultKind::Http2, rec.body_len(), at_us, words.as_str());
+    rec.end(EndKind::Malformed, at_us, &format!("HTTP/2: {words}"));
 }
 
 fn failed(kind: io::ErrorKind, words: &str, at_us: u64, rec: &mut Recorder<'_>) {

@@ -10,7 +10,9 @@
 //!                                          │                  recorder ► content ► observer
 //!                                          │                     │
 //!                                          └── http2 (hyper) ────┤
-//!                                               tap ► frame ► stream_reader
+//!                                               tap ► stream_reader
+//!
+//!  Multiplex ── connect ── tls ── outbox ► connection_reader ► message_reader ► recorder
 //! ```
 //!
 //! [`observe`] never fails for what a peer does: an unreachable host, broken framing, a reset or
@@ -38,7 +40,9 @@ mod head_reader;
 mod http1;
 mod http2;
 mod message_reader;
+mod multiplex;
 mod options;
+mod outbox;
 mod recorder;
 mod redirect;
 #[cfg(any(test, fuzzing))]
@@ -52,4 +56,5 @@ pub use chunk::{ChunkDecoder, ChunkPart, MAX_SIZE_LINE, MAX_TRAILER};
 pub use client::{Glimpse, Seen, observe};
 pub use error::HttpError;
 pub use field_line::FieldLine;
+pub use multiplex::{Multiplex, Window};
 pub use options::{Ask, HttpChoice, Limits, Options, TlsTrust};

@@ -76,6 +76,13 @@ impl<'o> Recorder<'o> {
         }
     }
 
+    /// Counts time from the beginning of the session that this stream belongs to.
+    pub fn since(mut self, began: Instant, started_unix_ms: u64) -> Self {
+        self.began = began;
+        self.transcript.started_unix_ms = started_unix_ms;
+        self
+    }
+
     /// Microseconds from the beginning to `then`.
     pub fn us(&self, then: Instant) -> u64 {
         then.saturating_duration_since(self.began).as_micros() as u64
@@ -290,6 +297,11 @@ impl<'o> Recorder<'o> {
         if self.transcript.goaways.len() < GOAWAYS {
             self.transcript.goaways.push(goaway);
         }
+    }
+
+    /// Whether the head says that an event stream follows.
+    pub fn is_event_stream(&self) -> bool {
+        self.transcript.is_event_stream()
     }
 
     pub fn trailer(&mut self, field: Field) {

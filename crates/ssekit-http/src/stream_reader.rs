@@ -3,7 +3,7 @@
 
 use ssekit_record::{EndKind, FaultKind, Goaway, escape};
 
-use crate::connection_reader::{ConnectionReader, Item, Unreadable};
+use crate::connection_reader::{ConnectionReader, Item};
 use crate::frame::{self, Frame};
 use crate::message_reader::MessageReader;
 use crate::recorder::Recorder;
@@ -51,10 +51,7 @@ impl StreamReader {
         if let Err(why) = read
             && !rec.is_over()
         {
-            let kind = match why {
-                Unreadable::TooLarge(_) => EndKind::Limit,
-                _ => EndKind::Malformed,
-            };
+            let kind = why.end();
             let (fault, detail, words) = why.told();
             rec.fault(fault, rec.body_len(), at_us, detail);
             rec.end(kind, at_us, &words);

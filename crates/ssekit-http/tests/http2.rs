@@ -320,3 +320,59 @@ async fn what_is_no_http2() {
     let seen = get2(vec![]).await;
     assert_eq!(seen.end.kind, EndKind::Truncated);
 }
+
+/// Whatever floods before the head, the exchange ends by a limit, an error or the clock.
+#[tokio::test]
+async fn floods_before_the_head_end() {
+    let opening = frame(1, 0, 1, &[]);
+    let interim = frame(1, END_HEADERS, 1, &literal(":status", "103"));
+    for (name, flood) in [
+        (
+            "settings",
+            frame(4, 0, 0, &[0, 99, 0, 0, 0, 9]).repeat(200_000),
+        ),
+        ("ping", frame(6, 0, 0, &[1; 8]).repeat(200_000)),
+        (
+            "window updates",
+            frame(8, 0, 0, &[0, 0, 0, 1]).repeat(200_000),
+        ),
+        (
+            "goaways",
+            frame(7, 0, 0, &[0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0]).repeat(100_000),
+        ),
+        ("interim heads", interim.repeat(100_000)),
+        (
+            "empty continuations",
+            [opening.clone(), frame(9, 0, 1, &[]).repeat(200_000)].concat(),
+        ),
+        (
+            "continuations",
+            [opening, frame(9, 0, 1, &[0; 16_384]).repeat(200)].concat(),
+        ),
+    ] {
+        let steps = vec![send(frame(4, 0, 0, &[])), send(flood), Step::Hold];
+        let (url, _served) = serve(vec![steps]).await;
+        let mut options = options();
+        options.head_timeout = std::time::Duration::from_secs(1);
+        let seen = watch(&ask2(&url), &options).await;
+        let ends = [
+            EndKind::TimedOut,
+            EndKind::Limit,
+            EndKind::Malformed,
+            EndKind::Reset,
+        ];
+        assert!(ends.contains(&seen.end.kind), "{name}: {:?}", seen.end);
+        assert!(seen.head.is_none() && seen.body.is_empty(), "{name}");
+        assert!(seen.faults.len() + seen.goaways.len() <= 32, "{name}");
+        // Taking more of what is allowed than ssekit does is nobody's fault.
+        let is_fault = seen
+            .faults
+            .iter()
+            .any(|fault| fault.kind == FaultKind::Http2);
+        assert!(
+            !is_fault || name == "interim heads",
+            "{name}: {:?}",
+            seen.faults
+        );
+    }
+}
