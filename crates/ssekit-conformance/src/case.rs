@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ssekit_record::{EndKind, FaultKind, Head, Observation, Skipped, Transcript};
+use ssekit_record::{EndKind, FaultKind, Head, Observation, Session, Skipped, Transcript};
 
 use crate::guard::guarded;
 use crate::product::Family;
@@ -23,7 +23,9 @@ impl<'a> Case<'a> {
     pub fn new(observation: &'a Observation) -> Self {
         let mut readings = BTreeMap::new();
         let mut faults = BTreeMap::new();
-        for transcript in &observation.transcripts {
+        let on_sessions = observation.sessions.iter().flat_map(|s| &s.streams);
+        let on_sessions = on_sessions.map(|stream| &stream.transcript);
+        for transcript in observation.transcripts.iter().chain(on_sessions) {
             let probe = transcript.probe.as_str();
             let read = match transcript.contradiction() {
                 Some(what) => Err(format!("the record of {probe} contradicts itself: {what}")),
@@ -108,6 +110,29 @@ impl<'a> Case<'a> {
     pub fn transcripts(&self) -> impl Iterator<Item = &'a Transcript> {
         let made = self.observation.transcripts.iter();
         made.filter(|transcript| self.is_sound(transcript))
+    }
+
+    /// The HTTP/2 connection with several streams, if it was made.
+    pub fn session(&self) -> Option<&'a Session> {
+        let mut sessions = self.observation.sessions.iter();
+        sessions.find(|session| session.probe == Probe::Session.name())
+    }
+
+    /// What came on each of its streams.
+    pub(crate) fn session_streams(&self) -> impl Iterator<Item = &'a Transcript> {
+        let streams = self
+            .session()
+            .into_iter()
+            .flat_map(|session| &session.streams);
+        streams.map(|stream| &stream.transcript)
+    }
+
+    /// Whether the exchange of a probe was made.
+    pub(crate) fn was_made(&self, probe: Probe) -> bool {
+        match probe {
+            Probe::Session => self.session().is_some(),
+            _ => self.transcript(probe).is_some(),
+        }
     }
 
     /// Every probe that came back as an event stream, main first. Without the one that was not read

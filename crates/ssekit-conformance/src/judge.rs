@@ -54,6 +54,7 @@ pub(crate) fn judge_by(
         probes: observation
             .transcripts
             .iter()
+            .chain(case.session_streams())
             .map(|t| probe_summary(t, &case))
             .collect(),
         checks,
@@ -68,6 +69,8 @@ enum Answer {
     None(String),
     /// Bytes that are no HTTP response: what is wrong with them.
     NotHttp(String),
+    /// HTTP/2 with an error before any head: what is wrong.
+    BrokenHttp2(String),
     /// A response that no client reads as an event stream: why.
     Other(String),
     /// An event stream.
@@ -87,6 +90,7 @@ impl Answer {
             ];
             return match broken.iter().find_map(|kind| main.fault(*kind)) {
                 Some(fault) => Self::NotHttp(fault.detail.clone()),
+                None if breaks_http2(main) => Self::BrokenHttp2(unanswered(main)),
                 None => Self::None(unanswered(main)),
             };
         };
@@ -106,6 +110,16 @@ impl Answer {
             None => "the answer has no Content-Type".into(),
         })
     }
+}
+
+/// Whether the server, which speaks HTTP/2, broke it before the head was whole. A refusal (RST_STREAM,
+/// GOAWAY) is no such thing, nor is an answer in HTTP/1 where nobody agreed on HTTP/2.
+fn breaks_http2(main: &Transcript) -> bool {
+    let tls = main.connection.tls.as_ref();
+    let agreed = tls.is_some_and(|tls| tls.alpn.as_deref() == Some("h2"));
+    let is_broken = main.fault(FaultKind::Http2).is_some();
+    let is_other = main.fault(FaultKind::NotHttp2).is_some();
+    main.end.kind == EndKind::Malformed && (is_broken || (is_other && agreed))
 }
 
 fn unanswered(main: &Transcript) -> String {
@@ -129,6 +143,8 @@ fn conclude(rule: &Rule, case: &Case<'_>, answer: &Answer) -> Judgement {
         Answer::None(why) => Judgement::unverified(format!("no answer: {why}")),
         Answer::NotHttp(_) if rule.id == "response.status-200" => judged(rule),
         Answer::NotHttp(_) => Judgement::not_applicable("the answer is no HTTP response"),
+        Answer::BrokenHttp2(_) if rule.id == "framing.well-formed" => (rule.judge)(case),
+        Answer::BrokenHttp2(_) => Judgement::not_applicable("HTTP/2 broke before any head came"),
         Answer::Other(why) if rule.applies == Applies::Stream => {
             Judgement::not_applicable(format!("no event stream: {why}"))
         }
@@ -141,7 +157,7 @@ fn not_made(rule: &Rule, case: &Case<'_>) -> Option<Judgement> {
     if rule.probes.is_empty() || rule.probes.contains(&Probe::Main) {
         return None;
     }
-    if rule.probes.iter().any(|p| case.transcript(*p).is_some()) {
+    if rule.probes.iter().any(|p| case.was_made(*p)) {
         return None;
     }
     let skipped = rule.probes.iter().find_map(|probe| case.skipped(*probe));
@@ -198,6 +214,7 @@ fn summary(case: &Case<'_>, answer: &Answer, checks: &[Finding], gate: Level) ->
         Answer::Fault(what) => return format!("ssekit failed, so nothing is known: {what}."),
         Answer::None(why) => return format!("No answer: {why}."),
         Answer::NotHttp(why) => return format!("The answer is no HTTP response: {why}."),
+        Answer::BrokenHttp2(why) => return format!("HTTP/2 broke before any head came: {why}."),
         Answer::Other(why) => return format!("No event stream to judge: {why}."),
         Answer::Stream => {}
     }

@@ -85,6 +85,7 @@ mod rule;
 mod runner;
 mod scene;
 mod selection;
+mod session;
 
 pub use case::Case;
 pub use checker::Checker;

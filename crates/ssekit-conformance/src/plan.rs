@@ -7,7 +7,9 @@ use ssekit_record::{EndKind, HttpVersion, Skipped, Transcript, is_secret_field};
 use url::Url;
 
 use crate::probe::Until;
-use crate::{CheckOptions, ConformanceError, EchoScene, Needs, Probe, Reading, Rule, endpoint};
+use crate::{
+    CheckOptions, ConformanceError, EchoScene, Needs, Probe, Reading, Rule, endpoint, session,
+};
 
 /// One line of `--dry-run`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +94,11 @@ pub(crate) fn unasked(probe: Probe, options: &CheckOptions) -> Option<Skipped> {
             skip("no credentials were given with --header", true)
         }
         Probe::Http10 if options.http == HttpChoice::Http2 => skip("HTTP/2 was asked for", true),
+        Probe::OverHttp11 | Probe::Session
+            if matches!(options.http, HttpChoice::Http10 | HttpChoice::Http11) =>
+        {
+            skip("HTTP/1.1 was asked for", true)
+        }
         Probe::Stalled if !options.long => skip("needs --long", false),
         _ => None,
     }
@@ -128,6 +135,7 @@ fn condition(probe: Probe) -> &'static str {
         Probe::AcceptAny => {
             "if the main answer is an event stream, or perhaps none because of its Accept"
         }
+        Probe::OverHttp11 | Probe::Session => "if the main answer is an event stream over HTTP/2",
         Probe::Capabilities => "with --echo",
         Probe::Echo(_) | Probe::Scene(_) => "if an echo endpoint is found",
         _ => "if the main answer is an event stream",
@@ -147,7 +155,10 @@ pub(crate) fn until(probe: Probe, options: &CheckOptions) -> Until {
         Probe::Identity => Until::Events(8, Duration::from_millis(1500)),
         Probe::Coded(_) => Until::Coded(Duration::from_secs(if options.long { 10 } else { 2 })),
         Probe::Scene(EchoScene::Coded(_)) => Until::Coded(Duration::from_secs(4)),
-        Probe::Parallel1 | Probe::Parallel2 => Until::Window(Duration::from_secs(1)),
+        Probe::Session => Until::Window(session::LONGEST),
+        Probe::Parallel1 | Probe::Parallel2 | Probe::OverHttp11 => {
+            Until::Window(Duration::from_secs(1))
+        }
         Probe::Http10 => Until::Events(2, short),
         Probe::Stalled => Until::Window(Duration::from_secs(20)),
         Probe::AcceptJson
@@ -284,6 +295,10 @@ pub(crate) fn ask(
         }
         Probe::Http10 => http = HttpChoice::Http10,
         Probe::Conditional => condition_on(&mut fields, learnt),
+        Probe::OverHttp11 | Probe::Session if !came_over_http2(learnt) => {
+            return Err(skip("the stream came over HTTP/1.1".into(), true));
+        }
+        Probe::OverHttp11 => http = HttpChoice::Http11,
         _ => {}
     }
     let is_large = match probe {
@@ -325,6 +340,11 @@ pub(crate) fn ask(
         body: options.body.clone().filter(|_| keeps_body),
         http: same_protocol(http, learnt),
     })
+}
+
+fn came_over_http2(learnt: Option<Learnt<'_>>) -> bool {
+    let head = learnt.and_then(|learnt| learnt.transcript.head.as_ref());
+    head.is_some_and(|head| head.version == HttpVersion::Http2)
 }
 
 /// The origin that asks.

@@ -66,6 +66,10 @@ pub enum Probe {
     Identity,
     /// Content codings offered in `Accept-Encoding`.
     Coded(Offer),
+    /// As main over HTTP/1.1, where main came over HTTP/2.
+    OverHttp11,
+    /// Several streams on one HTTP/2 connection.
+    Session,
     /// The capabilities document of the echo endpoint.
     Capabilities,
     /// One value sent through the echo endpoint.
@@ -128,6 +132,8 @@ impl Probe {
             Self::Coded(Offer::Deflate) => "coded-deflate",
             Self::Coded(Offer::Br) => "coded-br",
             Self::Coded(Offer::Zstd) => "coded-zstd",
+            Self::OverHttp11 => "over-http11",
+            Self::Session => "http2",
             Self::Capabilities => "capabilities",
             Self::Echo(case) => case.name(),
             Self::Scene(scene) => scene.name(),
@@ -141,7 +147,7 @@ impl Probe {
 
     /// Whether it must run at the same time as its like, and is not asked again alone.
     pub(crate) fn is_beside_others(self) -> bool {
-        matches!(self, Self::Parallel1 | Self::Parallel2)
+        matches!(self, Self::Parallel1 | Self::Parallel2 | Self::OverHttp11)
     }
 
     /// What the probe asks, in words for plans and reports.
@@ -177,6 +183,8 @@ impl Probe {
             Self::Coded(Offer::Deflate) => "accepts deflate only",
             Self::Coded(Offer::Br) => "accepts br only",
             Self::Coded(Offer::Zstd) => "accepts zstd only",
+            Self::OverHttp11 => "the same over HTTP/1.1, beside others",
+            Self::Session => "up to 8 streams on one HTTP/2 connection: windows, PING, cancel",
             Self::Capabilities => "what the echo endpoint can do",
             Self::Echo(case) => case.about(),
             Self::Scene(scene) => scene.about(),

@@ -10,7 +10,9 @@ use tokio::task::JoinSet;
 
 use crate::plan::{self, Learnt};
 use crate::probe::{Stall, Until, Watch};
-use crate::{CheckOptions, ConformanceError, EchoCase, Probe, Reading, Rule, endpoint, judge};
+use crate::{
+    CheckOptions, ConformanceError, EchoCase, Probe, Reading, Rule, endpoint, judge, session,
+};
 
 /// Connections open at once, at most.
 const AT_ONCE: usize = 4;
@@ -235,7 +237,23 @@ async fn follow_up(
     }
     // What must run side by side begins side by side, while there is room for all of it.
     waiting.sort_by_key(|(probe, _)| !probe.is_beside_others());
-    seen.extend(several(waiting, options, &exchange, sink).await?);
+    let session = waiting
+        .iter()
+        .position(|(probe, _)| *probe == Probe::Session);
+    let session = session.map(|at| waiting.remove(at).1);
+    if session.is_some() {
+        sink(Progress::Started(Probe::Session));
+    }
+    let (several, session) = tokio::join!(
+        several(waiting, options, &exchange, sink),
+        session::observe(session, &exchange, &options.stop),
+    );
+    seen.extend(several?);
+    let session = session?.filter(|_| !options.stopped());
+    if let Some(stream) = session.iter().flat_map(|session| &session.streams).next() {
+        sink(Progress::Finished(Probe::Session, &stream.transcript));
+    }
+    observation.sessions.extend(session);
     ask_again(&mut seen, options, &exchange, sink).await?;
     observation.transcripts.push(main);
     observation

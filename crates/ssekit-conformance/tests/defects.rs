@@ -55,15 +55,17 @@ impl Transport {
     fn http(self) -> HttpChoice {
         match self {
             Self::Http11 | Self::TlsHttp11 => HttpChoice::Http11,
-            Self::Http2 | Self::TlsHttp2 => HttpChoice::Http2,
+            Self::Http2 => HttpChoice::Http2,
+            // As most people ask, and the server chooses HTTP/2 where it can.
+            Self::TlsHttp2 => HttpChoice::Auto,
         }
     }
 
     /// Whether a defect shows over this transport.
     fn shows(self, entry: &DefectEntry) -> bool {
-        let barred = match self.http() {
-            HttpChoice::Http2 => entry.needs_h1,
-            _ => entry.needs_h2,
+        let barred = match self {
+            Self::Http2 | Self::TlsHttp2 => entry.needs_h1,
+            Self::Http11 | Self::TlsHttp11 => entry.needs_h2,
         };
         (self.tls() || !entry.needs_tls) && !barred
     }

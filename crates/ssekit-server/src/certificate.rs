@@ -42,8 +42,8 @@ impl Certificate {
         })
     }
 
-    /// TLS that offers h2 and HTTP/1.1 (RFC 7301, RFC 9113 3.2).
-    pub(crate) fn acceptor(&self) -> Result<TlsAcceptor, ServerError> {
+    /// TLS that offers these protocols (RFC 7301, RFC 9113 3.2).
+    pub(crate) fn acceptor(&self, protocols: &[&str]) -> Result<TlsAcceptor, ServerError> {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
@@ -53,7 +53,7 @@ impl Certificate {
                 config.with_single_cert(vec![self.der.clone()], key)
             });
         let mut config = config.map_err(|error| ServerError::Certificate(error.to_string()))?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     raw,
     service::Service,
     subscription::stopped,
+    tamper::Tamper,
 };
 
 /// Longest wait for a TLS handshake, and for the head of a request.
@@ -90,6 +91,9 @@ where
         Some(Flaw::Frame(FrameFlaw::Field(name, value))) => {
             converse(Graft::new(socket, name, value), service).await;
         }
+        Some(Flaw::Frame(FrameFlaw::Tamper(flaw))) => {
+            converse(Tamper::new(socket, flaw), service).await;
+        }
         _ => converse(socket, service).await,
     }
 }
@@ -131,5 +135,8 @@ fn builder(flaw: Option<Flaw>) -> auto::Builder<TokioExecutor> {
         .keep_alive_interval(Duration::from_secs(20))
         .max_send_buf_size(BUFFER)
         .auto_date_header(date);
+    if let Some(Flaw::Frame(FrameFlaw::FewStreams(most))) = flaw {
+        builder.http2().max_concurrent_streams(most);
+    }
     builder
 }

@@ -3,8 +3,8 @@ use crate::DefectEntry;
 use crate::flaw::{
     CodingFlaw as K, CorsFlaw as C, EchoFlaw as E,
     Flaw::{Coding, Cors, Echo, Flow, Frame, Head, Resume, Route, Text, Wire},
-    FlowFlaw as F, FrameFlaw, HeadFlaw as H, ResumeFlaw as S, RouteFlaw as R, TextFlaw as T,
-    WireFlaw as W,
+    FlowFlaw as F, FrameFlaw, HeadFlaw as H, ResumeFlaw as S, RouteFlaw as R, TamperFlaw as M,
+    TextFlaw as T, WireFlaw as W,
 };
 
 use DefectEntry as D;
@@ -209,6 +209,7 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         Flow(F::Block(4096)),
         "releases bytes in blocks of 4096",
     )
+    .also(&["http2.data-per-event"])
     .at(DENSE),
     D::new(
         "framing.tiny-storm",
@@ -639,6 +640,13 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         Head(H::Field("x-accel-buffering", "off")),
         "sends an X-Accel-Buffering that nginx does not read",
     ),
+    D::new(
+        "http2.available",
+        Frame(FrameFlaw::NotOffered),
+        "does not offer HTTP/2 by ALPN",
+    )
+    .h2()
+    .tls(),
     // A malformed message is an ill-formed one, and its stream is not read on.
     D::new(
         "http2.no-conn-headers",
@@ -653,6 +661,60 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         "sends a field name with upper case over HTTP/2",
     )
     .also(&["framing.well-formed"])
+    .h2(),
+    D::new(
+        "http2.data-per-event",
+        Flow(F::Gather(5)),
+        "sends five events in one DATA frame",
+    )
+    .h2(),
+    D::new(
+        "http2.flow-control",
+        Frame(FrameFlaw::Tamper(M::IgnoresWindow)),
+        "sends DATA on a stream without a window",
+    )
+    .h2(),
+    D::new(
+        "http2.flow-control/others",
+        Frame(FrameFlaw::Tamper(M::AllWait)),
+        "stops every stream while one has no window",
+    )
+    .h2(),
+    D::new(
+        "http2.flow-control/recovery",
+        Frame(FrameFlaw::Tamper(M::IgnoresLateWindow)),
+        "never goes on with a stream that had no window for a while",
+    )
+    .h2(),
+    D::new(
+        "http2.rst-cancel",
+        Frame(FrameFlaw::Tamper(M::IgnoresCancel)),
+        "goes on with a stream that was cancelled",
+    )
+    .h2(),
+    D::new(
+        "http2.rst-cancel/connection",
+        Frame(FrameFlaw::Tamper(M::ClosesOnCancel)),
+        "closes the connection when a stream is cancelled",
+    )
+    .h2(),
+    D::new(
+        "http2.concurrency",
+        Frame(FrameFlaw::FewStreams(2)),
+        "allows two streams at once on a connection",
+    )
+    .h2(),
+    D::new(
+        "http2.ping",
+        Frame(FrameFlaw::Tamper(M::IgnoresPing)),
+        "does not answer PING",
+    )
+    .h2(),
+    D::new(
+        "http2.same-events",
+        Frame(FrameFlaw::Typeless),
+        "leaves the event type out over HTTP/2",
+    )
     .h2(),
     D::new(
         "lifecycle.min-duration",

@@ -159,6 +159,8 @@ pub(crate) enum FlowFlaw {
     Block(usize),
     /// Each byte is a chunk.
     PerByte,
+    /// So many events leave in one write.
+    Gather(usize),
     /// Nothing is sent in silence.
     NoHeartbeat,
     /// This text instead of the heartbeat comment.
@@ -298,6 +300,31 @@ pub(crate) enum CodingFlaw {
 pub(crate) enum FrameFlaw {
     /// A field of this name and value in every field block.
     Field(&'static str, &'static str),
+    /// HTTP/2 is not offered by ALPN.
+    NotOffered,
+    /// Events have no type over HTTP/2.
+    Typeless,
+    /// So many streams at once are allowed on a connection.
+    FewStreams(u32),
+    /// What hyper would never do by itself.
+    Tamper(TamperFlaw),
+}
+
+/// A flaw in what becomes of HTTP/2 frames on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TamperFlaw {
+    /// A cancelled stream goes on.
+    IgnoresCancel,
+    /// The connection closes when a stream is cancelled.
+    ClosesOnCancel,
+    /// PING is not answered.
+    IgnoresPing,
+    /// A stream is written to without a window.
+    IgnoresWindow,
+    /// No stream is written to while one has no window.
+    AllWait,
+    /// A stream that was held back never goes on.
+    IgnoresLateWindow,
 }
 
 impl Flaw {

@@ -35,6 +35,7 @@ mod raw_request;
 mod server;
 mod service;
 mod subscription;
+mod tamper;
 mod tick;
 
 pub use config::Config;

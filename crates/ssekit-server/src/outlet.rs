@@ -31,6 +31,7 @@ impl Outlet {
             Some(FlowFlaw::HoldTail) => self.hold_tail(is_event, writes),
             Some(FlowFlaw::Block(size)) => self.gather(size, &writes),
             Some(FlowFlaw::PerByte) => tear(&writes),
+            Some(FlowFlaw::Gather(count)) if is_event => self.collect(count, writes),
             _ => writes,
         }
     }
@@ -51,6 +52,14 @@ impl Outlet {
             self.held = vec![bytes.split_off(bytes.len() - 1).into()];
         }
         vec![bytes.into()]
+    }
+
+    fn collect(&mut self, count: usize, writes: Vec<Write>) -> Vec<Write> {
+        self.held.extend(writes);
+        if self.held.len() < count {
+            return Vec::new();
+        }
+        vec![joined(&std::mem::take(&mut self.held)).into()]
     }
 
     fn gather(&mut self, size: usize, writes: &[Write]) -> Vec<Write> {
@@ -113,6 +122,19 @@ mod tests {
         );
         assert_eq!(outlet.pass(EVENT, bytes("data:b\n\n")), bytes("data:b\n"));
         assert_eq!(outlet.finish(), bytes("\n"));
+    }
+
+    #[test]
+    fn events_leave_together() {
+        let mut outlet = Outlet::new(Some(FlowFlaw::Gather(2)));
+        assert_eq!(outlet.pass(EVENT, bytes("a")), []);
+        assert_eq!(
+            outlet.pass(PieceKind::Heartbeat, bytes(":\n")),
+            bytes(":\n")
+        );
+        assert_eq!(outlet.pass(EVENT, bytes("b")), bytes("ab"));
+        assert_eq!(outlet.pass(EVENT, bytes("c")), []);
+        assert_eq!(outlet.finish(), bytes("c"));
     }
 
     #[test]

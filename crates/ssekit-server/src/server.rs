@@ -10,8 +10,12 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    Config, JournalEntry, ServerError, certificate::Certificate, connection, fault,
-    flaw::RouteFlaw, service::Service, subscription::stopped,
+    Config, JournalEntry, ServerError,
+    certificate::Certificate,
+    connection, fault,
+    flaw::{Flaw, FrameFlaw, RouteFlaw},
+    service::Service,
+    subscription::stopped,
 };
 
 /// Longest time streams are given to end when the server stops.
@@ -42,7 +46,7 @@ impl Server {
         };
         let tls = certificate
             .as_ref()
-            .map(Certificate::acceptor)
+            .map(|certificate| certificate.acceptor(offered(&config)))
             .transpose()?;
         let (stop, stopping) = watch::channel(false);
         let service = Arc::new(Service::new(config, stopping));
@@ -127,6 +131,14 @@ impl std::fmt::Debug for Server {
             .field("url", &self.url("/"))
             .field("defect", &self.service.config.defect)
             .finish_non_exhaustive()
+    }
+}
+
+/// The protocols offered by ALPN.
+fn offered(config: &Config) -> &'static [&'static str] {
+    match config.defect.map(|defect| defect.entry().flaw) {
+        Some(Flaw::Frame(FrameFlaw::NotOffered)) => &["http/1.1"],
+        _ => &["h2", "http/1.1"],
     }
 }
 

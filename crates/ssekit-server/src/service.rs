@@ -5,7 +5,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ssekit_scenario::ScriptLimits;
@@ -20,9 +20,10 @@ use crate::{
     crowd::Crowds,
     echo,
     fault::Fault,
-    flaw::{CorsFlaw, Flaw, RouteFlaw},
+    flaw::{CorsFlaw, Flaw, FrameFlaw, RouteFlaw},
     journal::Journal,
     page,
+    tick::EVENT_TYPE,
 };
 
 /// Event streams at once; beyond them 503 is answered.
@@ -118,7 +119,11 @@ impl Service {
         let line = self.journal.open(&request);
         let origin = request.headers().get(header::ORIGIN).cloned();
         let is_preflight = request.method() == Method::OPTIONS;
+        let over_http2 = request.version() == Version::HTTP_2;
         let mut answer = self.route(request).await;
+        if over_http2 && self.flaw == Some(Flaw::Frame(FrameFlaw::Typeless)) {
+            answer = answer.map(without_types);
+        }
         if let (Some(Flaw::Cors(flaw)), Some(origin)) = (self.flaw, origin) {
             spoil_cors(flaw, origin, is_preflight, &mut answer);
         }
@@ -308,6 +313,18 @@ fn spoil_cors(
 }
 
 /// The answer to OPTIONS, which is that to a CORS preflight too (Fetch, CORS-preflight fetch).
+/// A stream whose writes, each a whole event, have lost their types.
+fn without_types(stream: Content) -> Content {
+    let line = format!("event: {EVENT_TYPE}\n");
+    let stripped = stream.map_frame(move |frame| {
+        frame.map_data(|bytes| match bytes.strip_prefix(line.as_bytes()) {
+            Some(rest) => bytes.slice_ref(rest),
+            None => bytes,
+        })
+    });
+    stripped.boxed_unsync()
+}
+
 fn options(allow: &'static str) -> Response<Content> {
     let mut answer = answer::no_content();
     let fields = answer.headers_mut();

@@ -110,9 +110,15 @@ const GRAMMAR: [FaultKind; 6] = [
 ];
 
 fn well_formed(case: &Case<'_>) -> Judgement {
-    let faults: Vec<(&Transcript, &Fault)> = case
-        .streams()
-        .flat_map(|(transcript, _)| {
+    if let Some(broken) = broken_session(case) {
+        return broken;
+    }
+    // Without a head, main is judged only where the server broke HTTP/2 before one.
+    let headless = case.main().filter(|main| main.head.is_none());
+    let streams = case.streams().map(|(transcript, _)| transcript);
+    let faults: Vec<(&Transcript, &Fault)> = streams
+        .chain(headless)
+        .flat_map(|transcript| {
             transcript
                 .faults
                 .iter()
@@ -143,13 +149,26 @@ fn well_formed(case: &Case<'_>) -> Judgement {
     })
 }
 
+/// The frames of several streams on one connection could not be read to the end.
+fn broken_session(case: &Case<'_>) -> Option<Judgement> {
+    let session = case.session()?;
+    let stream = &session.streams.first()?.transcript;
+    (session.end.kind == EndKind::Malformed).then(|| {
+        let actual = format!(
+            "with several streams on one connection: {}",
+            session.end.detail
+        );
+        Judgement::fail(actual).noted(stream, Some(session.end.at_us), "reading stopped here")
+    })
+}
+
 fn is_grammar(transcript: &Transcript, fault: &Fault) -> bool {
     // A trailer section that was cut off is a matter of how the stream ended, and so is the reset
     // of an HTTP/2 stream.
     let cut = matches!(transcript.end.kind, EndKind::Truncated | EndKind::Reset);
     match fault.kind {
         FaultKind::TrailerInvalid => !(cut && fault.offset >= transcript.wire.len()),
-        FaultKind::Http2 => transcript.end.kind == EndKind::Malformed,
+        FaultKind::Http2 | FaultKind::NotHttp2 => transcript.end.kind == EndKind::Malformed,
         kind => GRAMMAR.contains(&kind),
     }
 }
@@ -157,7 +176,10 @@ fn is_grammar(transcript: &Transcript, fault: &Fault) -> bool {
 fn show(judgement: Judgement, (transcript, fault): (&Transcript, &Fault)) -> Judgement {
     let in_head = matches!(
         fault.kind,
-        FaultKind::HeadInvalid | FaultKind::TransferCodingUnknown | FaultKind::Http2
+        FaultKind::HeadInvalid
+            | FaultKind::TransferCodingUnknown
+            | FaultKind::Http2
+            | FaultKind::NotHttp2
     );
     if in_head {
         judgement.noted(transcript, Some(fault.at_us), fault.detail.clone())

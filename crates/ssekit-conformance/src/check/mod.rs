@@ -57,7 +57,7 @@ mod stray;
 use crate::Rule;
 
 /// Every group, in the order of the catalogue.
-pub(crate) const GROUPS: [&[Rule]; 23] = [
+pub(crate) const GROUPS: [&[Rule]; 30] = [
     status::RULES,
     media_type::RULES,
     negotiation::RULES,
@@ -79,6 +79,13 @@ pub(crate) const GROUPS: [&[Rule]; 23] = [
     cors::RULES,
     cache::RULES,
     compression::RULES,
-    http2::RULES,
+    http2::offer::RULES,
+    http2::field::RULES,
+    http2::frame::RULES,
+    http2::flow::RULES,
+    http2::cancel::RULES,
+    http2::capacity::RULES,
+    http2::ping::RULES,
+    http2::parity::RULES,
     lifecycle::RULES,
 ];

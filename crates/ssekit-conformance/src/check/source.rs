@@ -232,6 +232,46 @@ pub(super) const RFC9113_CONNECTION_FIELDS: Source = (
     "RFC 9113 8.2.2",
     "https://www.rfc-editor.org/rfc/rfc9113.html#section-8.2.2",
 );
+/// RFC 9113 3.2: HTTP/2 is agreed on by ALPN.
+pub(super) const RFC9113_HTTPS: Source = (
+    "RFC 9113 3.2",
+    "https://www.rfc-editor.org/rfc/rfc9113.html#section-3.2",
+);
+/// RFC 9113 5.1.2: stream concurrency.
+pub(super) const RFC9113_CONCURRENCY: Source = (
+    "RFC 9113 5.1.2",
+    "https://www.rfc-editor.org/rfc/rfc9113.html#section-5.1.2",
+);
+/// RFC 9113 5.2: flow control.
+pub(super) const RFC9113_FLOW_CONTROL: Source = (
+    "RFC 9113 5.2",
+    "https://www.rfc-editor.org/rfc/rfc9113.html#section-5.2",
+);
+/// RFC 9113 6.4: RST_STREAM.
+pub(super) const RFC9113_RST_STREAM: Source = (
+    "RFC 9113 6.4",
+    "https://www.rfc-editor.org/rfc/rfc9113.html#section-6.4",
+);
+/// RFC 9113 6.5.2: defined settings.
+pub(super) const RFC9113_SETTINGS: Source = (
+    "RFC 9113 6.5.2",
+    "https://www.rfc-editor.org/rfc/rfc9113.html#section-6.5.2",
+);
+/// RFC 9113 6.7: PING.
+pub(super) const RFC9113_PING: Source = (
+    "RFC 9113 6.7",
+    "https://www.rfc-editor.org/rfc/rfc9113.html#section-6.7",
+);
+/// RFC 9113 6.9.1: the flow-control window.
+pub(super) const RFC9113_WINDOW: Source = (
+    "RFC 9113 6.9.1",
+    "https://www.rfc-editor.org/rfc/rfc9113.html#section-6.9.1",
+);
+/// RFC 9113 8: HTTP semantics in HTTP/2.
+pub(super) const RFC9113_SEMANTICS: Source = (
+    "RFC 9113 8",
+    "https://www.rfc-editor.org/rfc/rfc9113.html#section-8",
+);
 /// RFC 6585 4: 429 Too Many Requests.
 pub(super) const RFC6585_429: Source = (
     "RFC 6585 4",

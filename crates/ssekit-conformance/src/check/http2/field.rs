@@ -2,11 +2,11 @@
 
 use ssekit_record::{Field, HttpVersion, Level, Transcript};
 
-use super::sighting::quoted;
-use super::source::{RFC9113_CONNECTION_FIELDS, RFC9113_FIELD_NAMES};
+use crate::check::sighting::quoted;
+use crate::check::source::{RFC9113_CONNECTION_FIELDS, RFC9113_FIELD_NAMES};
 use crate::{Applies, Case, Judgement, Needs, Rule};
 
-pub(super) const RULES: &[Rule] = &[
+pub(in crate::check) const RULES: &[Rule] = &[
     Rule {
         id: "http2.no-conn-headers",
         title: "No connection-specific field over HTTP/2",
@@ -65,7 +65,7 @@ fn lowercase(case: &Case<'_>) -> Judgement {
 fn names(case: &Case<'_>, is_bad: impl Fn(&str) -> bool, how: &str) -> Judgement {
     let mut judged = 0;
     let mut bad: Vec<(&Transcript, &Field, u64)> = Vec::new();
-    for transcript in case.transcripts() {
+    for transcript in case.transcripts().chain(case.session_streams()) {
         let Some(head) = &transcript.head else {
             continue;
         };
