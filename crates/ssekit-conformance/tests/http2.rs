@@ -37,8 +37,11 @@ fn verdict(record: &CheckRecord, id: &str) -> Verdict {
     record.checks.iter().find(|f| f.id == id).unwrap().verdict
 }
 
+/// Checks and what they find.
+type Verdicts = &'static [(&'static str, Verdict)];
+
 /// Judges every server at once: the verdicts named, and no accusation besides.
-async fn expect(cases: Vec<(&'static str, Quirks, &'static [(&'static str, Verdict)])>) {
+async fn expect(cases: Vec<(&'static str, Quirks, Verdicts)>) {
     let mut running = tokio::task::JoinSet::new();
     for (name, quirks, expected) in cases {
         running.spawn(async move { (name, judged(quirks).await, expected) });
@@ -61,7 +64,7 @@ async fn expect(cases: Vec<(&'static str, Quirks, &'static [(&'static str, Verdi
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-const FINE: &[(&str, Verdict)] = &[
+const FINE: Verdicts = &[
     ("http2.data-per-event", Verdict::Pass),
     ("http2.flow-control", Verdict::Pass),
     ("http2.rst-cancel", Verdict::Pass),
