@@ -69,7 +69,8 @@ impl Hop {
             true => Some(Certificate::make(addr.ip())?),
             false => None,
         };
-        let tls = certificate.as_ref().map(Certificate::acceptor);
+        let protocols = ["h2", "http/1.1"];
+        let tls = certificate.as_ref().map(|made| made.acceptor(&protocols));
         let tls = tls.transpose()?;
         let route = Arc::new(Route::new(config.origin, config.mode));
         Ok(Self {
