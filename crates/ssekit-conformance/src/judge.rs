@@ -8,6 +8,9 @@ use ssekit_record::{
 use crate::guard::guarded;
 use crate::{Applies, Case, ConformanceError, Judgement, Probe, Rule, Selection};
 
+/// Arrivals told of each exchange, at most.
+const MOST_ARRIVALS: usize = 200;
+
 /// Judges an observation: pure, the same for a live run and a saved file.
 ///
 /// # Errors
@@ -276,5 +279,9 @@ fn probe_summary(transcript: &Transcript, case: &Case<'_>) -> ProbeSummary {
         bytes: transcript.body.len(),
         events: events as u64,
         elapsed_us: transcript.end.at_us,
+        sent: request.fields.clone(),
+        sent_bytes: request.body_len,
+        head_us: transcript.head.as_ref().map(|head| head.at_us),
+        arrivals: transcript.stream().outline(MOST_ARRIVALS),
     }
 }

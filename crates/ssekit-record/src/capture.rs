@@ -48,6 +48,21 @@ impl Capture {
         (offset < slice.offset + slice.len).then_some(slice.at_us)
     }
 
+    /// The slices, at most `most` of them: of more, neighbours are joined, with the time of the last.
+    pub fn outline(&self, most: usize) -> Vec<Slice> {
+        let together = self.slices.len().div_ceil(most.max(1)).max(1);
+        let groups = self.slices.chunks(together);
+        let joined = groups.filter_map(|group| {
+            let (first, last) = (group.first()?, group.last()?);
+            Some(Slice {
+                offset: first.offset,
+                len: group.iter().map(|slice| slice.len).sum(),
+                at_us: last.at_us,
+            })
+        });
+        joined.collect()
+    }
+
     /// Number of bytes held.
     pub fn len(&self) -> u64 {
         self.bytes.len() as u64
@@ -89,5 +104,22 @@ mod tests {
             [Some(10), Some(10), Some(10), Some(20), Some(20), None]
         );
         assert_eq!(capture.slices.len(), 2);
+    }
+
+    #[test]
+    fn an_outline_covers_everything_in_few_slices() {
+        let mut capture = Capture::default();
+        assert!(capture.outline(3).is_empty());
+        for at_us in 1..=10 {
+            capture.push(b"ab", at_us);
+        }
+        assert_eq!(capture.outline(10), capture.slices);
+        let told: Vec<_> = capture
+            .outline(3)
+            .iter()
+            .map(|s| (s.offset, s.len, s.at_us))
+            .collect();
+        assert_eq!(told, [(0, 8, 4), (8, 8, 8), (16, 4, 10)]);
+        assert_eq!(capture.outline(0).len(), 1);
     }
 }

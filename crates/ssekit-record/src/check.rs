@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{EndKind, ExitCode, Finding, HttpVersion, Level, SCHEMA, Verdict};
+use crate::{EndKind, ExitCode, Field, Finding, HttpVersion, Level, SCHEMA, Slice, Verdict};
 
 /// The answer of `ssekit check`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -132,6 +132,23 @@ pub struct ProbeSummary {
     pub events: u64,
     /// Duration in microseconds.
     pub elapsed_us: u64,
+    /// Field lines as sent, in order; secrets redacted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent: Vec<Field>,
+    /// Length of the content sent, in bytes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sent_bytes: u64,
+    /// When the head had arrived, in microseconds since the exchange began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_us: Option<u64>,
+    /// What of the content arrived when; offsets as in the evidence. Of many slices, neighbours are
+    /// told as one, with the time of the last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arrivals: Vec<Slice>,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl CheckRecord {

@@ -9,6 +9,7 @@ mod figure;
 mod finding;
 mod overview;
 mod probe;
+mod timeline;
 
 use askama::Template;
 use chrono::{DateTime, Utc};
@@ -163,6 +164,6 @@ fn sections(record: &CheckRecord) -> Vec<Section> {
 fn views(record: &CheckRecord, verdict: Verdict) -> Vec<FindingView> {
     let findings = with_verdict(record, verdict);
     findings
-        .map(|finding| FindingView::of(finding, record.gate))
+        .map(|finding| FindingView::of(finding, record))
         .collect()
 }

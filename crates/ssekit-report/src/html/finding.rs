@@ -1,10 +1,11 @@
 //! One finding with all it says.
 
-use ssekit_record::{CheckRecord, Evidence, Finding, Level};
+use ssekit_record::{CheckRecord, Evidence, Finding};
 
 use super::bytes::BytesView;
 use super::figure::FigureView;
 use super::overview::class;
+use super::timeline::Moment;
 use crate::text::{bounded, duration};
 
 /// Pieces of evidence shown of one finding.
@@ -45,18 +46,19 @@ pub(super) struct EvidenceView {
     pub place: String,
     pub note: String,
     pub bytes: Option<BytesView>,
+    pub moment: Option<Moment>,
 }
 
 impl FindingView {
-    /// The finding; under `gate` a warning may be red.
-    pub fn of(finding: &Finding, gate: Level) -> Self {
+    /// A finding of the record; under its gate a warning may be red.
+    pub fn of(finding: &Finding, record: &CheckRecord) -> Self {
         let is_warning = finding.verdict == ssekit_record::Verdict::Warn;
         Self {
             class: class(finding.verdict),
             anchor: anchor(finding),
             verdict: finding.verdict.as_str(),
             level: finding.level.as_str(),
-            is_red_warning: is_warning && CheckRecord::reddens(finding, gate),
+            is_red_warning: is_warning && CheckRecord::reddens(finding, record.gate),
             id: bounded(&finding.id),
             title: bounded(&finding.title),
             expected: bounded(&finding.expected),
@@ -68,7 +70,7 @@ impl FindingView {
                 .evidence
                 .iter()
                 .take(SHOWN)
-                .map(EvidenceView::of)
+                .map(|evidence| EvidenceView::of(evidence, record))
                 .collect(),
             figures: Vec::new(),
             more: finding.evidence.len().saturating_sub(SHOWN),
@@ -89,7 +91,7 @@ impl SourceView {
 }
 
 impl EvidenceView {
-    fn of(evidence: &Evidence) -> Self {
+    fn of(evidence: &Evidence, record: &CheckRecord) -> Self {
         let mut place = Vec::new();
         place.extend(evidence.offset.map(|offset| format!("byte {offset}")));
         place.extend(evidence.at_us.map(|us| format!("after {}", duration(us))));
@@ -98,6 +100,7 @@ impl EvidenceView {
             place: place.join(", "),
             note: bounded(&evidence.note),
             bytes: evidence.excerpt.as_ref().map(BytesView::of),
+            moment: Moment::of(evidence, &record.probes),
         }
     }
 }

@@ -4,6 +4,7 @@ use ssekit_record::{CheckRecord, EndKind, ProbeSummary, Verdict};
 
 use super::finding::anchor;
 use super::overview::class;
+use super::timeline::{Timeline, percent};
 use crate::text::{bounded, duration};
 
 /// Marks shown on the span of one exchange.
@@ -21,6 +22,10 @@ pub(super) struct ProbeView {
     /// Its share of the longest exchange, in percent.
     pub share: String,
     pub marks: Vec<Mark>,
+    pub timeline: Timeline,
+    /// Field lines as sent.
+    pub sent: Vec<(String, String)>,
+    pub sent_bytes: u64,
 }
 
 /// A moment at which something was found.
@@ -46,6 +51,13 @@ pub(super) fn views(record: &CheckRecord) -> Vec<ProbeView> {
         took: duration(probe.elapsed_us),
         share: percent(probe.elapsed_us, longest),
         marks: marks(record, &probe.probe, longest),
+        timeline: Timeline::of(probe, longest),
+        sent: probe
+            .sent
+            .iter()
+            .map(|field| (bounded(&field.name), bounded(&field.value)))
+            .collect(),
+        sent_bytes: probe.sent_bytes,
     };
     record.probes.iter().map(view).collect()
 }
@@ -63,12 +75,6 @@ fn marks(record: &CheckRecord, probe: &str, longest: u64) -> Vec<Mark> {
     };
     let seen = seen.filter_map(|(f, e)| Some((f, e.at_us?)));
     seen.take(MARKS).map(mark).collect()
-}
-
-/// With one decimal; what lies beyond the whole is at its end.
-fn percent(part: u64, whole: u64) -> String {
-    let permille = part.min(whole).saturating_mul(1_000) / whole;
-    format!("{}.{}", permille / 10, permille % 10)
 }
 
 fn end(end: EndKind) -> &'static str {
