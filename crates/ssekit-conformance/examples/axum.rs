@@ -76,14 +76,33 @@ async fn echo(Json(script): Json<Value>) -> Response {
     Sse::new(performed).into_response()
 }
 
+fn app() -> Router {
+    Router::new()
+        .route("/", get(|| async { "ticks are at /events\n" }))
+        .route("/events", get(events))
+        .route("/echo", get(capabilities).post(echo))
+        .layer(DefaultBodyLimit::max(4 << 20))
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let port: u16 = std::env::args().nth(1).ok_or("usage: axum PORT")?.parse()?;
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
-    let app = Router::new()
-        .route("/", get(|| async { "ticks are at /events\n" }))
-        .route("/events", get(events))
-        .route("/echo", get(capabilities).post(echo))
-        .layer(DefaultBodyLimit::max(4 << 20));
-    Ok(axum::serve(listener, app).await?)
+    Ok(axum::serve(listener, app()).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use ssekit_conformance::Checker;
+
+    #[tokio::test]
+    async fn the_stream_keeps_the_standard() {
+        Checker::serving("/events", |listener| axum::serve(listener, super::app()))
+            .echo()
+            // axum writes no line for empty data, and two line ends for CRLF.
+            .skip("data.empty")
+            .skip("data.crlf-normalised")
+            .assert()
+            .await;
+    }
 }

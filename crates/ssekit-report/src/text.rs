@@ -30,7 +30,12 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
 
 /// [`harmless`], cut after 2 000 characters with a note of how many more there were.
 pub fn bounded(text: &str) -> String {
-    let Some((cut, _)) = text.char_indices().nth(LONGEST) else {
+    bounded_to(text, LONGEST)
+}
+
+/// As [`bounded`], after as many characters as are given.
+pub fn bounded_to(text: &str, longest: usize) -> String {
+    let Some((cut, _)) = text.char_indices().nth(longest) else {
         return harmless(text).into_owned();
     };
     let more = text[cut..].chars().count();

@@ -5,10 +5,13 @@ use ssekit_record::{CheckRecord, EndKind, ProbeSummary, Verdict};
 use super::finding::anchor;
 use super::overview::class;
 use super::timeline::{Timeline, percent};
-use crate::text::{bounded, duration};
+use crate::text::{bounded, bounded_to, duration};
 
 /// Marks shown on the span of one exchange.
 const MARKS: usize = 50;
+
+/// Characters shown of the value of a field that was sent.
+const LONGEST_SENT: usize = 300;
 
 /// One exchange.
 pub(super) struct ProbeView {
@@ -55,7 +58,7 @@ pub(super) fn views(record: &CheckRecord) -> Vec<ProbeView> {
         sent: probe
             .sent
             .iter()
-            .map(|field| (bounded(&field.name), bounded(&field.value)))
+            .map(|field| (bounded(&field.name), bounded_to(&field.value, LONGEST_SENT)))
             .collect(),
         sent_bytes: probe.sent_bytes,
     };
