@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::complaint::Complaint;
-use crate::{CheckOptions, Checked, ConformanceError, EchoTarget, check};
+use crate::{CheckOptions, Checked, ConformanceError, EchoTarget, HttpChoice, check};
 
 /// Checks a stream in a test, by the same rules as `ssekit check`.
 ///
@@ -155,6 +155,16 @@ impl Checker {
     /// Also judges what needs a long observation: heartbeats, idle cuts, slow readers.
     pub fn long(self) -> Self {
         self.options(|options| options.long = true)
+    }
+
+    /// The version of HTTP to speak; by default HTTP/1.1, or what a TLS server chooses.
+    pub fn http(self, version: HttpChoice) -> Self {
+        self.options(|options| options.http = version)
+    }
+
+    /// Trusts the certificates in this PEM text too, such as one made for the test.
+    pub fn trust(self, pem: impl Into<Vec<u8>>) -> Self {
+        self.options(|options| options.trust.ca_pem = Some(pem.into()))
     }
 
     /// Adds a field to every request. The values of `Authorization`, `Cookie` and their like never

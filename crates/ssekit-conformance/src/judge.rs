@@ -6,7 +6,7 @@ use ssekit_record::{
 };
 
 use crate::guard::guarded;
-use crate::{Applies, Case, ConformanceError, Judgement, Probe, Rule, Selection};
+use crate::{Applies, Case, ConformanceError, Judgement, Probe, Rule, Selection, registry};
 
 /// Arrivals told of each exchange, at most.
 const MOST_ARRIVALS: usize = 200;
@@ -266,6 +266,14 @@ fn quiet(case: &Case<'_>) -> String {
     )
 }
 
+/// What a probe asks, by its name; nothing for a name of another version.
+fn about(name: &str) -> &'static str {
+    let read = registry().iter().flat_map(|rule| rule.probes);
+    let mut known = read.copied().chain([Probe::Main]);
+    let found = known.find(|probe| probe.name() == name);
+    found.map_or("", Probe::about)
+}
+
 fn probe_summary(transcript: &Transcript, case: &Case<'_>) -> ProbeSummary {
     let request = &transcript.request;
     let events = case
@@ -274,6 +282,7 @@ fn probe_summary(transcript: &Transcript, case: &Case<'_>) -> ProbeSummary {
     ProbeSummary {
         probe: transcript.probe.clone(),
         request: format!("{} {}", request.method, request.url),
+        about: about(&transcript.probe).into(),
         status: transcript.head.as_ref().map(|head| head.status),
         end: transcript.end.kind,
         bytes: transcript.body.len(),

@@ -104,3 +104,5 @@ pub use rule::{Applies, Needs, Rule, registry, rule};
 pub use runner::{Checked, Progress, check};
 pub use scene::EchoScene;
 pub use selection::Selection;
+pub use ssekit_http::{HttpChoice, TlsTrust};
+pub use ssekit_record::{CheckOutcome, CheckRecord, Finding, Level, Observation, Verdict};

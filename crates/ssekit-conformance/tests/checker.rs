@@ -10,8 +10,9 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event, Sse};
 use axum::{Router, routing::get};
 use futures_util::stream::{self, Stream};
-use ssekit_conformance::{Checker, ConformanceError};
-use ssekit_record::{CheckOutcome, CheckRecord, Level, Verdict};
+use ssekit_conformance::{
+    CheckOutcome, CheckRecord, Checker, ConformanceError, HttpChoice, Level, Verdict,
+};
 use ssekit_server::{Config, Server};
 use tokio::net::TcpListener;
 
@@ -153,6 +154,29 @@ async fn values_are_sent_through_an_echo_endpoint() {
     assert!(judged(
         &chosen().echo_at(&server.url("/echo")).assert().await
     ));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_of_the_test_is_trusted_and_http2_spoken() {
+    let config = Config {
+        tls: true,
+        ..Config::default()
+    };
+    let server = Server::start(config).await.unwrap();
+    let chosen = || {
+        Checker::new(server.url("/events"))
+            .only("http2.lowercase")
+            .http(HttpChoice::Http2)
+            .passive()
+            .observe(Duration::from_millis(300))
+    };
+    let record = chosen()
+        .trust(server.certificate_pem().unwrap())
+        .assert()
+        .await;
+    assert_eq!(record.checks[0].verdict, Verdict::Pass);
+    let text = complaint(chosen()).await;
+    assert!(text.contains("was not judged: No answer: "), "{text}");
 }
 
 /// A check nobody waits for leaves the server.

@@ -120,8 +120,11 @@ impl CheckSummary {
 pub struct ProbeSummary {
     /// Name of the probe.
     pub probe: String,
-    /// Method and what was special about the request.
+    /// Method and URL, secrets redacted.
     pub request: String,
+    /// What was special about it, in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
     /// Status, if a head arrived.
     pub status: Option<u16>,
     /// How it ended.

@@ -10,13 +10,15 @@ use crate::text::{bounded, bounded_to, duration};
 /// Marks shown on the span of one exchange.
 const MARKS: usize = 50;
 
-/// Characters shown of the value of a field that was sent.
+/// Characters shown of a request line or of the value of a field that was sent.
 const LONGEST_SENT: usize = 300;
 
 /// One exchange.
 pub(super) struct ProbeView {
     pub name: String,
     pub request: String,
+    /// What was special about it.
+    pub about: String,
     pub status: String,
     pub end: &'static str,
     pub bytes: u64,
@@ -46,7 +48,8 @@ pub(super) fn views(record: &CheckRecord) -> Vec<ProbeView> {
     let longest = longest.unwrap_or(0).max(1);
     let view = |probe: &ProbeSummary| ProbeView {
         name: bounded(&probe.probe),
-        request: bounded(&probe.request),
+        request: bounded_to(&probe.request, LONGEST_SENT),
+        about: bounded(&probe.about),
         status: probe.status.map_or("none".into(), |s| s.to_string()),
         end: end(probe.end),
         bytes: probe.bytes,
