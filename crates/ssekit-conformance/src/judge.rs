@@ -8,9 +8,6 @@ use ssekit_record::{
 use crate::guard::guarded;
 use crate::{Applies, Case, ConformanceError, Judgement, Probe, Rule, Selection, registry};
 
-/// Arrivals told of each exchange, at most.
-const MOST_ARRIVALS: usize = 200;
-
 /// Judges an observation: pure, the same for a live run and a saved file.
 ///
 /// # Errors
@@ -275,22 +272,8 @@ fn about(name: &str) -> &'static str {
 }
 
 fn probe_summary(transcript: &Transcript, case: &Case<'_>) -> ProbeSummary {
-    let request = &transcript.request;
     let events = case
         .reading_named(&transcript.probe)
         .map_or(0, |reading| reading.events.len());
-    ProbeSummary {
-        probe: transcript.probe.clone(),
-        request: format!("{} {}", request.method, request.url),
-        about: about(&transcript.probe).into(),
-        status: transcript.head.as_ref().map(|head| head.status),
-        end: transcript.end.kind,
-        bytes: transcript.body.len(),
-        events: events as u64,
-        elapsed_us: transcript.end.at_us,
-        sent: request.fields.clone(),
-        sent_bytes: request.body_len,
-        head_us: transcript.head.as_ref().map(|head| head.at_us),
-        arrivals: transcript.stream().outline(MOST_ARRIVALS),
-    }
+    ProbeSummary::of(transcript, about(&transcript.probe), events as u64)
 }

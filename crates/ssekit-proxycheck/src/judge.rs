@@ -140,15 +140,11 @@ fn summary(case: &Case<'_>, checks: &[Finding], red: &[&str], outcome: CheckOutc
 fn probe(name: &str, seen: &Seen) -> ProbeSummary {
     let transcript = &seen.sight.transcript;
     let stream = String::from_utf8_lossy(&transcript.stream().bytes);
-    let request = &transcript.request;
+    let events = stream.matches("\n\n").count() as u64;
     ProbeSummary {
         probe: name.into(),
-        request: format!("{} {}", request.method, request.url),
         status: seen.sight.status(),
-        end: transcript.end.kind,
-        bytes: transcript.body.len(),
-        events: stream.matches("\n\n").count() as u64,
-        elapsed_us: transcript.end.at_us,
+        ..ProbeSummary::of(transcript, "", events)
     }
 }
 

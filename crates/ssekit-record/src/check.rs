@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{EndKind, ExitCode, Field, Finding, HttpVersion, Level, SCHEMA, Slice, Verdict};
+use crate::{
+    EndKind, ExitCode, Field, Finding, HttpVersion, Level, SCHEMA, Slice, Transcript, Verdict,
+};
 
 /// The answer of `ssekit check`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -148,6 +150,30 @@ pub struct ProbeSummary {
     /// told as one, with the time of the last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arrivals: Vec<Slice>,
+}
+
+/// Arrivals told of each exchange, at most.
+const MOST_ARRIVALS: usize = 200;
+
+impl ProbeSummary {
+    /// An exchange in short: what was special about it, and how many events it dispatched.
+    pub fn of(transcript: &Transcript, about: &str, events: u64) -> Self {
+        let request = &transcript.request;
+        Self {
+            probe: transcript.probe.clone(),
+            request: format!("{} {}", request.method, request.url),
+            about: about.into(),
+            status: transcript.head.as_ref().map(|head| head.status),
+            end: transcript.end.kind,
+            bytes: transcript.body.len(),
+            events,
+            elapsed_us: transcript.end.at_us,
+            sent: request.fields.clone(),
+            sent_bytes: request.body_len,
+            head_us: transcript.head.as_ref().map(|head| head.at_us),
+            arrivals: transcript.stream().outline(MOST_ARRIVALS),
+        }
+    }
 }
 
 fn is_zero(n: &u64) -> bool {

@@ -38,8 +38,11 @@ fn parsed(page: &str) -> RcDom {
     parse_document(RcDom::default(), options).one(page)
 }
 
+/// Name and value of each attribute.
+type Attributes = [(String, String)];
+
 /// Visits every element with its attributes.
-fn elements(node: &Handle, see: &mut dyn FnMut(&str, &[(String, String)])) {
+fn elements(node: &Handle, see: &mut dyn FnMut(&str, &Attributes)) {
     if let NodeData::Element { name, attrs, .. } = &node.data {
         let attributes = attrs.borrow();
         let attributes = attributes.iter();
