@@ -23,6 +23,8 @@ const MOST_EVENTS: u32 = 30;
 pub(crate) struct Endpoint {
     pub(crate) url: Url,
     pub(crate) capabilities: Vec<String>,
+    /// Whether its document tells how many streams there are.
+    pub(crate) counts: bool,
 }
 
 /// What the capabilities document must say (echo contract, version 1).
@@ -30,6 +32,7 @@ pub(crate) struct Endpoint {
 struct Document {
     echo: u32,
     capabilities: Vec<String>,
+    active_streams: Option<u64>,
 }
 
 impl Endpoint {
@@ -44,13 +47,22 @@ impl Endpoint {
 
 /// The capabilities a transcript's content lists, if it is a capabilities document.
 pub(crate) fn capabilities(transcript: &Transcript) -> Option<Vec<String>> {
+    read(transcript).map(|document| document.capabilities)
+}
+
+/// The number of streams a transcript's content tells, if it is a capabilities document that does.
+pub(crate) fn active_streams(transcript: &Transcript) -> Option<u64> {
+    read(transcript)?.active_streams
+}
+
+fn read(transcript: &Transcript) -> Option<Document> {
     let head = transcript.head.as_ref().filter(|head| head.status == 200)?;
     if head.content_type_essence().as_deref() == Some("text/event-stream") {
         return None;
     }
     let content = transcript.content.as_ref().unwrap_or(&transcript.body);
     let document: Document = serde_json::from_slice(&content.bytes).ok()?;
-    (document.echo == ECHO_VERSION).then_some(document.capabilities)
+    (document.echo == ECHO_VERSION).then_some(document)
 }
 
 /// Looks for the endpoint; `Err` says where it was looked for in vain.
@@ -64,18 +76,18 @@ pub(crate) async fn find(
             break;
         }
         let ask = Ask {
-            probe: Probe::Capabilities.name().into(),
-            method: "GET".into(),
             url: url.clone(),
-            fields: json_fields(options),
-            secret_fields: options.secret_fields.clone(),
-            body: None,
-            http: options.http,
+            ..document(Probe::Capabilities.name(), options)
         };
         let until = Until::Head(Duration::from_secs(1));
         let transcript = one(&ask, &options.stop, exchange, until).await?;
         if let Some(capabilities) = capabilities(&transcript) {
-            let endpoint = Endpoint { url, capabilities };
+            let counts = active_streams(&transcript).is_some();
+            let endpoint = Endpoint {
+                url,
+                capabilities,
+                counts,
+            };
             return Ok(Ok((endpoint, transcript)));
         }
         looked.push(ssekit_record::redact_url(&url));
@@ -84,6 +96,19 @@ pub(crate) async fn find(
         "no echo endpoint: no capabilities document at {}",
         looked.join(", ")
     )))
+}
+
+/// The request for the document, by this name.
+pub(crate) fn document(name: &str, options: &CheckOptions) -> Ask {
+    Ask {
+        probe: name.into(),
+        method: "GET".into(),
+        url: url(options),
+        fields: json_fields(options),
+        secret_fields: options.secret_fields.clone(),
+        body: None,
+        http: options.http,
+    }
 }
 
 fn places(options: &CheckOptions) -> Vec<Url> {

@@ -65,6 +65,7 @@
 //! [`coverage`] says which clause of which standard each rule holds, and which are left out.
 
 mod case;
+mod chain;
 mod check;
 mod checker;
 mod coding;
@@ -77,6 +78,7 @@ mod guard;
 mod judge;
 mod judgement;
 mod options;
+mod parting;
 mod plan;
 mod probe;
 mod product;
@@ -88,6 +90,7 @@ mod selection;
 mod session;
 
 pub use case::Case;
+pub use chain::Link;
 pub use checker::Checker;
 pub use coding::Offer;
 pub use coverage::{Clause, Section, coverage};
@@ -96,6 +99,7 @@ pub use error::ConformanceError;
 pub use judge::judge;
 pub use judgement::Judgement;
 pub use options::CheckOptions;
+pub use parting::{Moment, Parting};
 pub use plan::{PlannedProbe, plan};
 pub use probe::Probe;
 pub use product::Product;

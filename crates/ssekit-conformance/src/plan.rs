@@ -8,7 +8,8 @@ use url::Url;
 
 use crate::probe::Until;
 use crate::{
-    CheckOptions, ConformanceError, EchoScene, Needs, Probe, Reading, Rule, endpoint, session,
+    CheckOptions, ConformanceError, EchoScene, Moment, Needs, Probe, Reading, Rule, endpoint,
+    session,
 };
 
 /// One line of `--dry-run`.
@@ -131,6 +132,8 @@ fn condition(probe: Probe) -> &'static str {
             "if an event with an id is seen"
         }
         Probe::ResumeFinished => "if the stream ends by itself",
+        Probe::Chain(_) => "if events with an id come often enough",
+        Probe::Parting(..) => "if an echo endpoint is found that counts its streams",
         Probe::Main => "always",
         Probe::AcceptAny => {
             "if the main answer is an event stream, or perhaps none because of its Accept"
@@ -152,6 +155,8 @@ pub(crate) fn until(probe: Probe, options: &CheckOptions) -> Until {
             Until::Events(3, Duration::from_millis(1500))
         }
         Probe::ResumeMarker => Until::Events(4, short),
+        Probe::Chain(_) => Until::Window(short),
+        Probe::Parting(..) => Until::Window(Duration::from_secs(1)),
         Probe::Identity => Until::Events(8, Duration::from_millis(1500)),
         Probe::Coded(_) => Until::Coded(Duration::from_secs(if options.long { 10 } else { 2 })),
         Probe::Scene(EchoScene::Coded(_)) => Until::Coded(Duration::from_secs(4)),
@@ -199,7 +204,10 @@ fn method(probe: Probe, options: &CheckOptions) -> String {
         Probe::Method => "PROPFIND".into(),
         Probe::Preflight => "OPTIONS".into(),
         Probe::Capabilities => "GET".into(),
-        Probe::Echo(_) | Probe::Scene(_) => endpoint::method(options).into(),
+        Probe::Echo(_) | Probe::Scene(_) | Probe::Parting(_, Moment::Stream) => {
+            endpoint::method(options).into()
+        }
+        Probe::Parting(..) => "GET".into(),
         _ => options.method.clone(),
     }
 }
@@ -316,6 +324,7 @@ pub(crate) fn ask(
     let script = match probe {
         Probe::Echo(case) => Some(case.json()),
         Probe::Scene(scene) => Some(scene.script().to_json()),
+        Probe::Parting(parting, Moment::Stream) => Some(parting.script(options).to_json()),
         _ => None,
     };
     if let Some(script) = script {

@@ -6,7 +6,7 @@ use ssekit_http::{Glimpse, Seen};
 use ssekit_proto::{EventRef, Parser, Sink};
 
 use crate::coding::codings;
-use crate::{EchoCase, EchoScene, Offer};
+use crate::{EchoCase, EchoScene, Link, Moment, Offer, Parting};
 
 /// One kind of exchange. Twelve or so serve every check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,12 +70,16 @@ pub enum Probe {
     OverHttp11,
     /// Several streams on one HTTP/2 connection.
     Session,
+    /// One of several connections in a row, or the one beside them.
+    Chain(Link),
     /// The capabilities document of the echo endpoint.
     Capabilities,
     /// One value sent through the echo endpoint.
     Echo(EchoCase),
     /// A script about when and how the echo endpoint answers.
     Scene(EchoScene),
+    /// A stream that is left, or the count of streams before, while and after.
+    Parting(Parting, Moment),
 }
 
 /// When a probe has seen enough.
@@ -137,12 +141,22 @@ impl Probe {
             Self::Capabilities => "capabilities",
             Self::Echo(case) => case.name(),
             Self::Scene(scene) => scene.name(),
+            Self::Chain(link) => link.name(),
+            Self::Parting(parting, moment) => parting.name(moment),
         }
     }
 
     /// Whether it asks the echo endpoint.
     pub(crate) fn is_echo(self) -> bool {
-        matches!(self, Self::Capabilities | Self::Echo(_) | Self::Scene(_))
+        matches!(
+            self,
+            Self::Capabilities | Self::Echo(_) | Self::Scene(_) | Self::Parting(..)
+        )
+    }
+
+    /// Whether it is made after all others, with nothing beside it.
+    pub(crate) fn is_apart(self) -> bool {
+        matches!(self, Self::Chain(_) | Self::Parting(..))
     }
 
     /// Whether it must run at the same time as its like, and is not asked again alone.
@@ -188,6 +202,9 @@ impl Probe {
             Self::Capabilities => "what the echo endpoint can do",
             Self::Echo(case) => case.about(),
             Self::Scene(scene) => scene.about(),
+            Self::Chain(link) => link.about(),
+            Self::Parting(parting, Moment::Stream) => parting.about(),
+            Self::Parting(..) => "how many streams the server counts",
         }
     }
 }

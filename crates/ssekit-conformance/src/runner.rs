@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 use crate::plan::{self, Learnt};
 use crate::probe::{Stall, Until, Watch};
 use crate::{
-    CheckOptions, ConformanceError, EchoCase, Probe, Reading, Rule, endpoint, judge, session,
+    CheckOptions, ConformanceError, EchoCase, Moment, Probe, Reading, Rule, chain, endpoint, judge,
+    parting, session,
 };
 
 /// Connections open at once, at most.
@@ -216,6 +217,7 @@ async fn follow_up(
         .iter()
         .all(|(_, _, transcript)| transcript.is_event_stream());
     let mut waiting = Vec::new();
+    let mut apart = Vec::new();
     for probe in probes.iter().copied() {
         if probe == Probe::Echo(EchoCase::CanaryData) {
             continue;
@@ -225,6 +227,10 @@ async fn follow_up(
             observation
                 .skipped
                 .extend(endpoint::skipped(&[probe], reason));
+            continue;
+        }
+        if probe.is_apart() {
+            apart.push(probe);
             continue;
         }
         match plan::ask(probe, options, Some(learnt)) {
@@ -255,11 +261,63 @@ async fn follow_up(
     }
     observation.sessions.extend(session);
     ask_again(&mut seen, options, &exchange, sink).await?;
+    let (last, skipped) = one_by_one(&apart, options, learnt, &exchange, sink).await?;
+    observation.skipped.extend(skipped);
     observation.transcripts.push(main);
     observation
         .transcripts
         .extend(seen.into_iter().map(|(_, _, transcript)| transcript));
+    observation.transcripts.extend(last);
     Ok(())
+}
+
+/// What depends on the times of other exchanges, with nothing beside it.
+async fn one_by_one(
+    probes: &[Probe],
+    options: &CheckOptions,
+    learnt: Learnt<'_>,
+    exchange: &Options,
+    sink: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> Result<(Vec<Transcript>, Option<Skipped>), ConformanceError> {
+    let mut seen = Vec::new();
+    let mut skipped = None;
+    let wants = |wanted: fn(&Probe) -> bool| probes.iter().copied().find(wanted);
+    let witness = wants(|probe| matches!(probe, Probe::Chain(_)));
+    if let Some(probe) = witness.filter(|_| !options.stopped()) {
+        match chain::stay(learnt.reading, options) {
+            Ok(stay) => {
+                sink(Progress::Started(probe));
+                let ask = plan::ask(probe, options, Some(learnt));
+                let mut exchange = exchange.clone();
+                exchange.limits.body = LARGE_BODY;
+                if let Ok(ask) = ask {
+                    seen.extend(chain::chain(ask, options, &exchange, stay).await?);
+                }
+            }
+            Err(reason) => skipped = Some(reason),
+        }
+    }
+    let counts = options.endpoint.as_ref().is_some_and(|found| found.counts);
+    let counter = wants(|probe| matches!(probe, Probe::Parting(..)));
+    if let Some(probe) = counter.filter(|_| counts && !options.stopped()) {
+        sink(Progress::Started(probe));
+        let stream = |parting| {
+            plan::ask(
+                Probe::Parting(parting, Moment::Stream),
+                options,
+                Some(learnt),
+            )
+            .ok()
+        };
+        seen.extend(parting::partings(stream, options, exchange).await?);
+    }
+    for transcript in &seen {
+        let made = probes.iter().find(|probe| probe.name() == transcript.probe);
+        if let Some(probe) = made {
+            sink(Progress::Finished(*probe, transcript));
+        }
+    }
+    Ok((seen, skipped))
 }
 
 type Exchanged = (Probe, Ask, Transcript);

@@ -101,6 +101,10 @@ async fn exchange(
         Some(Err(detail)) => return rec.end(EndKind::Unreachable, rec.now_us(), &detail),
         None => return,
     };
+    if options.reset {
+        // Best effort: a socket that cannot be told so closes as others do.
+        let _ = stream.set_zero_linger();
+    }
     rec.connection().peer = Some(peer.to_string());
     rec.connection().connected_us = Some(rec.now_us());
     let Some(config) = tls else {

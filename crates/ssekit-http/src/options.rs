@@ -80,6 +80,8 @@ pub struct Options {
     pub trust: TlsTrust,
     /// Bounds.
     pub limits: Limits,
+    /// Leave with a TCP reset, as a client that crashes or a network that gives up does.
+    pub reset: bool,
 }
 impl Default for Options {
     fn default() -> Self {
@@ -90,6 +92,7 @@ impl Default for Options {
             redirects: 5,
             trust: TlsTrust::default(),
             limits: Limits::default(),
+            reset: false,
         }
     }
 }

@@ -170,7 +170,7 @@ mod tests {
         data.injection data.trailing-newline data.empty data.leading-space data.colon
         data.unicode-breaks data.large event.injection event.fidelity id.reset id.injection
         id.fidelity retry.fidelity retry.injection heartbeat.injection
-        response.204-no-body framing.emission-lag";
+        response.204-no-body framing.emission-lag resume.no-loss lifecycle.disconnect-noticed";
 
     #[test]
     fn every_check_has_a_defect_of_its_name() {

@@ -485,6 +485,16 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         "leaves out the first event after the id",
     ),
     D::new(
+        "resume.no-loss",
+        Resume(S::LosesLive),
+        "loses the event between a replay and the live stream",
+    ),
+    D::new(
+        "resume.no-loss/twice",
+        Resume(S::RepeatsLive),
+        "sends the last event of a replay again",
+    ),
+    D::new(
         "resume.unknown",
         Resume(S::UnknownFails),
         "answers 500 to an unknown id",
@@ -722,6 +732,11 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         "ends the stream at a fixed age",
     )
     .at("/events?cut=10"),
+    D::new(
+        "lifecycle.disconnect-noticed",
+        Flow(F::Unnoticed),
+        "goes on counting streams that were left",
+    ),
     D::new(
         "lifecycle.half-open",
         Flow(F::Unbounded),

@@ -90,6 +90,10 @@ pub(crate) enum ResumeFlaw {
     Reordered,
     /// Leaves out the first event after it.
     Skips,
+    /// Leaves out the first event after the replay.
+    LosesLive,
+    /// Repeats the last event of the replay.
+    RepeatsLive,
     /// 500 to an unknown id.
     UnknownFails,
     /// No answer to an unknown id.
@@ -171,6 +175,8 @@ pub(crate) enum FlowFlaw {
     Cut,
     /// A stalled subscriber is kept for ever.
     Unbounded,
+    /// A stream that its client left is still counted.
+    Unnoticed,
     /// A stream waits for the one before it to end.
     OneAtATime,
     /// The connection breaks off where the stream ends.

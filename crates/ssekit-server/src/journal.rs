@@ -134,8 +134,13 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Notes the status, and keeps the line open as long as the content.
-    pub(crate) fn attach(mut self, answer: http::Response<Content>) -> http::Response<Content> {
+    /// Notes the status, and keeps the line open as long as the content; `lingers`: for a while longer
+    /// where the client has gone before its end, as a server does that does not notice.
+    pub(crate) fn attach(
+        mut self,
+        answer: http::Response<Content>,
+        lingers: bool,
+    ) -> http::Response<Content> {
         let status = answer.status().as_u16();
         self.journal
             .change(self.number, |entry| entry.status = Some(status));
@@ -147,7 +152,8 @@ impl Line {
         answer.map(|content| {
             Tracked {
                 content,
-                _line: self,
+                line: Some(self),
+                lingers,
             }
             .boxed_unsync()
         })
@@ -168,7 +174,23 @@ impl Drop for Line {
 /// Content with the line that is open as long as it is.
 struct Tracked {
     content: Content,
-    _line: Line,
+    line: Option<Line>,
+    lingers: bool,
+}
+
+/// How long a stream that was left is counted by a server that does not notice.
+const LINGER: Duration = Duration::from_secs(60);
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        let (line, runtime) = (self.line.take(), tokio::runtime::Handle::try_current());
+        if let (Some(line), Ok(runtime), true) = (line, runtime, self.lingers) {
+            runtime.spawn(async move {
+                tokio::time::sleep(LINGER).await;
+                drop(line);
+            });
+        }
+    }
 }
 
 impl Body for Tracked {
@@ -179,7 +201,11 @@ impl Body for Tracked {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        Pin::new(&mut self.content).poll_frame(context)
+        let polled = Pin::new(&mut self.content).poll_frame(context);
+        if !matches!(polled, Poll::Pending | Poll::Ready(Some(Ok(_)))) {
+            self.lingers = false;
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -202,7 +228,7 @@ mod tests {
         let journal = Journal::new(Clock::start());
         let request = Request::get("/events?a=1").header("X-A", "b").body(());
         let line = journal.open(&request.unwrap());
-        let answer = line.attach(answer::no_content());
+        let answer = line.attach(answer::no_content(), false);
         let entry = journal.entries().remove(0);
         assert_eq!(entry.target, "/events?a=1");
         assert_eq!(entry.field("x-a"), Some(&b"b"[..]));

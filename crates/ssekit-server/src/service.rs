@@ -20,7 +20,7 @@ use crate::{
     crowd::Crowds,
     echo,
     fault::Fault,
-    flaw::{CorsFlaw, Flaw, FrameFlaw, RouteFlaw},
+    flaw::{CorsFlaw, Flaw, FlowFlaw, FrameFlaw, RouteFlaw},
     journal::Journal,
     page,
     tick::EVENT_TYPE,
@@ -130,7 +130,7 @@ impl Service {
         if answer.status().is_client_error() || answer.status().is_server_error() {
             answer = self.spoil_error(answer);
         }
-        line.attach(answer)
+        line.attach(answer, self.flaw == Some(Flaw::Flow(FlowFlaw::Unnoticed)))
     }
 
     async fn route<B>(&self, request: Request<B>) -> Response<Content>

@@ -61,6 +61,8 @@ pub(crate) struct Subscription {
     count: u64,
     /// Events up to this one are a replay.
     replay_until: u64,
+    /// Whether an event after the replay was produced.
+    crossed: bool,
     /// When the next event of a finite stream is due.
     due: Instant,
     opened: Instant,
@@ -89,6 +91,7 @@ impl Subscription {
             cursor: first_cursor(&order, latest),
             count: 0,
             replay_until: latest,
+            crossed: false,
             due: now,
             opened: now,
             produced: now,
@@ -215,7 +218,7 @@ impl Subscription {
         if self.fell_behind() {
             return self.end();
         }
-        self.cursor += 1;
+        self.cursor = self.following();
         let number = self.reordered(self.cursor);
         let plan = &self.order.plan;
         let last = plan.count == Some(self.cursor);
@@ -229,6 +232,21 @@ impl Subscription {
             self.break_off();
         } else if self.is_finished() {
             self.end();
+        }
+    }
+
+    /// The number of the next event. Two defects lose or repeat one where a replay ends.
+    fn following(&mut self) -> u64 {
+        let next = self.cursor + 1;
+        let resumed = matches!(self.order.position, Position::After(_));
+        if !resumed || self.crossed || next != self.replay_until + 1 {
+            return next;
+        }
+        self.crossed = true;
+        match self.order.flaw {
+            Some(Flaw::Resume(ResumeFlaw::LosesLive)) => next + 1,
+            Some(Flaw::Resume(ResumeFlaw::RepeatsLive)) => self.cursor,
+            _ => next,
         }
     }
 

@@ -93,7 +93,7 @@ mod tests {
             let sent_us = BEGAN_US + n * 50_000;
             (n * 50 + lag_ms, format!("data: {sent_us}\n\n"))
         });
-        let mut timed = Sample::slices(events).ended(2_000);
+        let mut timed = Sample::slices(events).ended(lag_ms + 2_000);
         timed.0.connection.peer = Some(peer.into());
         let timed = timed.by(Probe::Scene(EchoScene::Timed));
         let main = Sample::stream("data: a\n\n");

@@ -3,6 +3,7 @@
 mod answer;
 mod burst;
 mod cache;
+mod chained;
 mod chunking;
 mod compression;
 mod cors;
@@ -35,6 +36,7 @@ mod lifecycle;
 mod line;
 mod media_type;
 mod negotiation;
+mod parted;
 mod pending;
 mod pulse;
 mod reflection;
@@ -57,7 +59,7 @@ mod stray;
 use crate::Rule;
 
 /// Every group, in the order of the catalogue.
-pub(crate) const GROUPS: [&[Rule]; 30] = [
+pub(crate) const GROUPS: [&[Rule]; 32] = [
     status::RULES,
     media_type::RULES,
     negotiation::RULES,
@@ -76,6 +78,7 @@ pub(crate) const GROUPS: [&[Rule]; 30] = [
     heartbeat::RULES,
     fidelity::RULES,
     resume::RULES,
+    chained::RULES,
     cors::RULES,
     cache::RULES,
     compression::RULES,
@@ -88,4 +91,5 @@ pub(crate) const GROUPS: [&[Rule]; 30] = [
     http2::ping::RULES,
     http2::parity::RULES,
     lifecycle::RULES,
+    parted::RULES,
 ];

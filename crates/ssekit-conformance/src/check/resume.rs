@@ -237,7 +237,7 @@ fn accepted(case: &Case<'_>) -> Judgement {
     }
 }
 
-fn replay(case: &Case<'_>) -> Judgement {
+pub(super) fn replay(case: &Case<'_>) -> Judgement {
     let transcript = match reply(case, Probe::Resume) {
         Reply::Stream(transcript) => transcript,
         Reply::Unknown(judgement) => return judgement,
