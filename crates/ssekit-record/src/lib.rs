@@ -2,33 +2,50 @@
 //!
 //! Plain serde types without IO: a [`Transcript`] is what one exchange showed, an [`Observation`]
 //! the transcripts of one run, a [`Finding`] what a check made of them, a [`CheckRecord`] the whole
-//! answer. Every other crate of the workspace speaks in these types; reports see nothing else.
+//! answer; a [`LoadRecord`] is the answer of a load run. Every other crate of the workspace speaks
+//! in these types; reports see nothing else.
 
 mod capture;
 mod check;
 mod consistency;
+mod distribution;
 mod exit;
 mod fault;
 mod finding;
 mod head;
+mod load;
+mod metric;
+mod metric_table;
 mod observation;
 mod proxy;
+pub mod quantity;
 mod redaction;
 mod schema;
 mod session;
+mod threshold;
 mod transcript;
 
 pub use capture::{Capture, Slice};
 pub use check::{CheckOutcome, CheckRecord, CheckSummary, ProbeSummary};
+pub use distribution::{Distribution, DistributionError};
 pub use exit::ExitCode;
 pub use fault::{Fault, FaultKind};
 pub use finding::{Evidence, Excerpt, Finding, Level, Source, Verdict, escape, is_unsafe_to_show};
 pub use head::{Field, Head, HttpVersion};
+pub use load::{
+    Capacity, CapacityStep, EventCounts, Generator, Interval, Live, LoadCounts, LoadFinding,
+    LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope, Recovered, ScenarioSummary,
+    Scope, Shard, Statistics, Storm, StreamCounts,
+};
+pub use metric::{METRICS, Metric, Series, Shape, Unit};
 pub use observation::{LoadError, Observation, Skipped};
 pub use proxy::{Bucket, HeadChange, Latency, Measurements, Piece, ProxyRecord, Release, Timeline};
 pub use redaction::{REDACTED, is_secret_field, is_secret_parameter, redact_url};
 pub use schema::{RecordKind, record_kind, record_kinds};
 pub use session::{FrameKind, FrameSeen, Session, SessionStream};
+pub use threshold::{
+    Expression, Op, Part, Severity, Stat, Threshold, ThresholdError, ThresholdResult, Window,
+};
 pub use transcript::{
     Chunk, Connection, End, EndKind, Goaway, Redirect, Request, TlsSession, Transcript,
 };

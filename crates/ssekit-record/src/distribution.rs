@@ -1,0 +1,191 @@
+//! Many samples in bounded memory.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
+
+/// Samples as an HdrHistogram: whole numbers, told apart to a number of significant decimal
+/// digits. Adding two gives what recording all samples into one would have given, so percentiles of
+/// many workers or machines are exact to the same digits and never averaged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Distribution(Histogram<u64>);
+
+/// Largest sample kept; larger ones count as this one. As microseconds about 12 days.
+const LARGEST: u64 = 1 << 40;
+/// Longest encoded histogram read, in bytes.
+const MAX_ENCODED: usize = 16 * 1024 * 1024;
+
+/// Why an encoded histogram cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not an HdrHistogram V2 payload in base64: {0}")]
+pub struct DistributionError(String);
+
+impl Distribution {
+    /// An empty one that keeps so many significant decimal digits, from 1 to 5.
+    pub fn new(digits: u8) -> Self {
+        #[expect(clippy::expect_used, reason = "1 to 5 digits are valid")]
+        let mut histogram = Histogram::new(digits.clamp(1, 5)).expect("valid digits");
+        histogram.auto(true);
+        Self(histogram)
+    }
+
+    /// Takes a sample.
+    pub fn record(&mut self, value: u64) {
+        self.record_n(value, 1);
+    }
+
+    /// Takes the same sample so many times.
+    pub fn record_n(&mut self, value: u64, count: u64) {
+        // It resizes itself up to the largest, which only memory could refuse.
+        let recorded = self.0.record_n(value.min(LARGEST), count);
+        debug_assert!(recorded.is_ok(), "{recorded:?}");
+    }
+
+    /// Adds the samples of another.
+    pub fn add(&mut self, other: &Self) {
+        // It resizes itself, so no value of the other is out of its range.
+        let added = self.0.add(&other.0);
+        debug_assert!(added.is_ok(), "{added:?}");
+    }
+
+    /// How many samples.
+    pub fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The smallest sample; 0 where there is none.
+    pub fn min(&self) -> u64 {
+        if self.is_empty() { 0 } else { self.0.min() }
+    }
+
+    /// The largest sample; 0 where there is none.
+    pub fn max(&self) -> u64 {
+        self.0.max()
+    }
+
+    /// The mean; 0 where there is no sample.
+    pub fn mean(&self) -> f64 {
+        self.0.mean()
+    }
+
+    /// The value that this share of the samples, from 0 to 1, does not exceed; 0 where there is no
+    /// sample.
+    pub fn quantile(&self, share: f64) -> u64 {
+        self.0.value_at_quantile(share)
+    }
+
+    /// How many samples are larger than this, to the digits kept.
+    pub fn count_above(&self, value: u64) -> u64 {
+        let above = self.0.iter_recorded().map(|step| {
+            let is_above = step.value_iterated_to() > self.0.highest_equivalent(value);
+            u64::from(is_above) * step.count_at_value()
+        });
+        above.sum()
+    }
+
+    /// Values in rising order, each the largest of those not told apart, with their counts.
+    pub fn steps(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let steps = self.0.iter_recorded();
+        steps.map(|step| (step.value_iterated_to(), step.count_at_value()))
+    }
+
+    /// The HdrHistogram itself.
+    pub fn histogram(&self) -> &Histogram<u64> {
+        &self.0
+    }
+
+    /// HdrHistogram's V2 compressed form in base64, as its own tools read it.
+    pub fn encode(&self) -> String {
+        let mut bytes = Vec::new();
+        let written = V2DeflateSerializer::new().serialize(&self.0, &mut bytes);
+        // Writing to memory cannot fail, and counts fit by construction.
+        debug_assert!(written.is_ok(), "{written:?}");
+        STANDARD.encode(bytes)
+    }
+
+    /// Reads what [`Self::encode`] wrote, or another HdrHistogram library.
+    ///
+    /// # Errors
+    /// When it is not that form, or larger than 16 MiB.
+    pub fn decode(text: &str) -> Result<Self, DistributionError> {
+        if text.len() > MAX_ENCODED {
+            return Err(DistributionError("too long".into()));
+        }
+        let bytes = STANDARD
+            .decode(text)
+            .map_err(|error| DistributionError(error.to_string()))?;
+        let mut histogram: Histogram<u64> = Deserializer::new()
+            .deserialize(&mut bytes.as_slice())
+            .map_err(|error| DistributionError(format!("{error:?}")))?;
+        histogram.auto(true);
+        Ok(Self(histogram))
+    }
+}
+
+impl From<Histogram<u64>> for Distribution {
+    fn from(mut histogram: Histogram<u64>) -> Self {
+        histogram.auto(true);
+        Self(histogram)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut all = Distribution::new(3);
+        for value in [0, 1, 999, 250_000, 3_600_000_000] {
+            all.record_n(value, value % 7 + 1);
+        }
+        let read = Distribution::decode(&all.encode()).unwrap();
+        assert_eq!(read, all);
+        assert_eq!((read.count(), read.max()), (all.count(), all.max()));
+    }
+
+    #[test]
+    fn adding_is_recording_into_one() {
+        let (mut all, mut left, mut right) = (
+            Distribution::new(3),
+            Distribution::new(3),
+            Distribution::new(3),
+        );
+        for value in 1..5_000_u64 {
+            all.record(value * 31);
+            let half = if value % 3 == 0 {
+                &mut left
+            } else {
+                &mut right
+            };
+            half.record(value * 31);
+        }
+        left.add(&right);
+        assert_eq!(left, all);
+    }
+
+    #[test]
+    fn shares_above_a_value_are_counted() {
+        let mut some = Distribution::new(3);
+        for value in [10, 100, 250, 251, 1_000] {
+            some.record(value);
+        }
+        assert_eq!(some.count_above(250), 2);
+        assert_eq!(some.count_above(0), 5);
+        assert_eq!(some.count_above(u64::MAX / 4), 0);
+    }
+
+    #[test]
+    fn what_is_no_histogram_is_refused() {
+        for text in ["", "!", "AAAA", "HISTFAAAAAA="] {
+            assert!(Distribution::decode(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Whether a threshold holds of a record.
+
+use std::collections::BTreeMap;
+
+use super::{Expression, Severity, Stat, Threshold, ThresholdResult, Window, show, unit_of};
+use crate::load::{Interval, LoadCounts, LoadRecord, MetricValue, PopulationScope, Scope};
+use crate::{Distribution, Metric, Series, Shape, Verdict};
+
+/// What a threshold is judged on: counters, samples and the time they took.
+#[derive(Debug, Clone, Copy)]
+struct View<'a> {
+    counts: &'a LoadCounts,
+    metrics: &'a BTreeMap<String, MetricValue>,
+    elapsed_us: u64,
+    /// The same for samples where these are of a shorter time: warm-up has counters only.
+    sampled_us: u64,
+}
+
+/// What one view says.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    value: Option<f64>,
+    samples: u64,
+    /// Streams that count with the time they waited in vain.
+    waiting: u64,
+}
+
+impl Threshold {
+    /// Judges it on a record.
+    ///
+    /// Over the whole run, counters are those of the whole run, warm-up included, for a loss is a
+    /// loss; samples are those of the recorded phases.
+    pub fn evaluate(&self, record: &LoadRecord) -> ThresholdResult {
+        match self.window {
+            Window::Run => self.over_run(record),
+            Window::Phase => self.over_phases(record),
+            Window::Sliding(us) => self.over_windows(record, us),
+        }
+    }
+
+    fn over_run(&self, record: &LoadRecord) -> ThresholdResult {
+        if self.part.phase.is_some() {
+            return self.over_phases(record);
+        }
+        let recorded = record.phases.iter().filter(|phase| phase.record);
+        let sampled_us = recorded
+            .map(|phase| phase.end_us.saturating_sub(phase.start_us))
+            .sum();
+        match &self.part.population {
+            None => {
+                let view = View {
+                    counts: &record.counts,
+                    metrics: &record.metrics,
+                    elapsed_us: record.elapsed_us,
+                    sampled_us,
+                };
+                self.result(self.read(view), "")
+            }
+            Some(name) => match chosen(&record.populations, name) {
+                Some(scope) => {
+                    let view = View {
+                        counts: &scope.counts,
+                        metrics: &scope.metrics,
+                        elapsed_us: record.elapsed_us,
+                        sampled_us,
+                    };
+                    self.result(self.read(view), "")
+                }
+                None => self.result(NOTHING, "no such population in this run"),
+            },
+        }
+    }
+
+    /// In every phase asked for; the worst one is told.
+    fn over_phases(&self, record: &LoadRecord) -> ThresholdResult {
+        let asked = record.phases.iter().filter(|phase| match &self.part.phase {
+            Some(name) => phase.name == *name,
+            None => phase.record,
+        });
+        let results = asked.map(|phase| {
+            let scope = match &self.part.population {
+                Some(name) if !phase.populations.is_empty() => chosen(&phase.populations, name),
+                _ => Some(&phase.all),
+            };
+            let elapsed_us = phase.end_us.saturating_sub(phase.start_us);
+            let reading = scope.map_or(NOTHING, |scope| self.read(view_of(scope, elapsed_us)));
+            let place = match self.part.phase {
+                Some(_) => String::new(),
+                None => format!("in phase {}", phase.name),
+            };
+            self.result(reading, &place)
+        });
+        let worst = results.reduce(|one, other| self.worse(one, other));
+        worst.unwrap_or_else(|| self.result(NOTHING, "the phase did not begin"))
+    }
+
+    /// In every stretch of this length; a violation counts once it has lasted `for_us`.
+    fn over_windows(&self, record: &LoadRecord, window_us: u64) -> ThresholdResult {
+        let recorded = |row: &&Interval| {
+            let of_phase = record.phases.iter().find(|phase| phase.name == row.phase);
+            match &self.part.phase {
+                Some(name) => row.phase == *name,
+                None => of_phase.is_none_or(|phase| phase.record),
+            }
+        };
+        let rows: Vec<_> = record.series.iter().filter(recorded).collect();
+        let (mut worst, mut violated_since): (Option<ThresholdResult>, Option<u64>) = (None, None);
+        let mut first = 0;
+        for (last, row) in rows.iter().enumerate() {
+            while first < last && row.end_us - rows[first + 1].start_us.min(row.end_us) >= window_us
+            {
+                first += 1;
+            }
+            let is_full = row.end_us.saturating_sub(rows[first].start_us) >= window_us;
+            // What is shorter than a window is judged only where there is nothing longer.
+            let is_all_there_is = last + 1 == rows.len() && worst.is_none();
+            if !(is_full || is_all_there_is) {
+                continue;
+            }
+            let mut result = self.window_result(&rows[first..=last]);
+            if result.verdict == Verdict::Pass {
+                violated_since = None;
+            } else {
+                let since = *violated_since.get_or_insert(row.start_us);
+                let lasted = row.end_us.saturating_sub(since);
+                if lasted < self.for_us {
+                    result.verdict = Verdict::Pass;
+                }
+            }
+            worst = Some(match worst {
+                Some(worst) => self.worse(worst, result),
+                None => result,
+            });
+        }
+        worst.unwrap_or_else(|| self.result(NOTHING, "the phase did not begin"))
+    }
+
+    fn window_result(&self, rows: &[&Interval]) -> ThresholdResult {
+        let mut sum = Scope::default();
+        for row in rows {
+            let of_population = match &self.part.population {
+                Some(name) if !row.populations.is_empty() => chosen(&row.populations, name),
+                _ => None,
+            };
+            match of_population {
+                Some(scope) => sum.add(scope),
+                None if self.part.population.is_some() && !row.populations.is_empty() => {}
+                None => {
+                    sum.counts.add(&row.counts);
+                    crate::load::add_metrics(&mut sum.metrics, &row.metrics);
+                }
+            }
+        }
+        let (start, end) = (rows[0].start_us, rows[rows.len() - 1].end_us);
+        let place = format!("from {} s to {} s", seconds(start), seconds(end));
+        self.result(self.read(view_of(&sum, end.saturating_sub(start))), &place)
+    }
+
+    fn read(&self, view: View<'_>) -> Reading {
+        let Some(metric) = self.judged() else {
+            return NOTHING;
+        };
+        match metric.shape {
+            Shape::Distribution => self.read_samples(metric, view),
+            Shape::Counter { over } => self.read_counter(metric, over, view),
+            Shape::Ratio { part, whole } => {
+                let (part, whole) = (count(view.counts, part), count(view.counts, whole));
+                Reading {
+                    value: (whole > 0).then(|| part as f64 / whole as f64),
+                    samples: whole,
+                    waiting: 0,
+                }
+            }
+        }
+    }
+
+    fn read_counter(&self, metric: &Metric, over: &str, view: View<'_>) -> Reading {
+        let (counted, over) = (count(view.counts, metric.name), count(view.counts, over));
+        let value = match self.expression.stat {
+            Stat::Rate => per_second(counted, view.elapsed_us),
+            Stat::Ratio => (over > 0).then(|| counted as f64 / over as f64),
+            _ => Some(counted as f64),
+        };
+        Reading {
+            value: value.filter(|_| over > 0),
+            samples: over,
+            waiting: 0,
+        }
+    }
+
+    fn read_samples(&self, metric: &'static Metric, view: View<'_>) -> Reading {
+        let samples_of = |metric: &Metric| view.metrics.get(metric.name)?.samples();
+        // Without a declared interval there is nothing to correct by.
+        let fallback = Metric::named(&self.metric).filter(|_| self.series == Series::Corrected);
+        let Some(samples) = samples_of(metric).or_else(|| samples_of(fallback?)) else {
+            return NOTHING;
+        };
+        let waiting = match self.series {
+            Series::Corrected if metric.counts_waiting() => {
+                metric.in_series(Series::Censored).and_then(samples_of)
+            }
+            _ => None,
+        };
+        let together = waiting.map(|waiting| {
+            let mut together = samples.clone();
+            together.add(waiting);
+            together
+        });
+        let judged = together.as_ref().unwrap_or(samples);
+        Reading {
+            value: statistic(self.expression.stat, judged, view.sampled_us),
+            samples: samples.count(),
+            waiting: waiting.map_or(0, Distribution::count),
+        }
+    }
+
+    /// Of two results the one to tell.
+    fn worse(&self, one: ThresholdResult, other: ThresholdResult) -> ThresholdResult {
+        let rank = |result: &ThresholdResult| match result.verdict {
+            Verdict::Pass => 0,
+            _ if result.no_data => 1,
+            _ => 2,
+        };
+        match rank(&one).cmp(&rank(&other)) {
+            std::cmp::Ordering::Greater => one,
+            std::cmp::Ordering::Less => other,
+            std::cmp::Ordering::Equal => match (one.value, other.value) {
+                (Some(a), Some(b)) => {
+                    let (op, bound) = (self.expression.op, self.expression.value);
+                    if op.worse(a, b, bound) == a {
+                        one
+                    } else {
+                        other
+                    }
+                }
+                (None, Some(_)) => other,
+                _ => one,
+            },
+        }
+    }
+
+    fn result(&self, reading: Reading, place: &str) -> ThresholdResult {
+        let Expression {
+            op, value: bound, ..
+        } = self.expression;
+        let enough = reading.samples >= self.min_samples.max(1);
+        let value = reading.value.filter(|_| reading.samples > 0);
+        let holds = enough && value.is_some_and(|value| op.holds(value, bound));
+        let unit = self
+            .judged()
+            .map_or("", |metric| unit_of(self.expression.stat, metric));
+        let no_data = !enough || value.is_none();
+        let mut detail = match value {
+            _ if !enough => format!(
+                "no data: {} samples, and at least {} are needed",
+                reading.samples,
+                self.min_samples.max(1)
+            ),
+            Some(value) => format!("{} of {} samples", show(value, unit), reading.samples),
+            None => "no data".into(),
+        };
+        if reading.waiting > 0 {
+            let waiting = reading.waiting;
+            detail += &format!("; {waiting} streams that waited in vain count with their wait");
+        }
+        if !place.is_empty() {
+            detail += &format!(", {place}");
+        }
+        ThresholdResult {
+            threshold: self.clone(),
+            value,
+            unit: unit.into(),
+            samples: reading.samples,
+            verdict: match (holds, self.severity) {
+                (true, _) => Verdict::Pass,
+                (false, Severity::Fail) => Verdict::Fail,
+                (false, Severity::Warn) => Verdict::Warn,
+            },
+            no_data,
+            detail,
+        }
+    }
+}
+
+const NOTHING: Reading = Reading {
+    value: None,
+    samples: 0,
+    waiting: 0,
+};
+
+fn view_of(scope: &Scope, elapsed_us: u64) -> View<'_> {
+    View {
+        counts: &scope.counts,
+        metrics: &scope.metrics,
+        elapsed_us,
+        sampled_us: elapsed_us,
+    }
+}
+
+fn chosen<'a>(populations: &'a [PopulationScope], name: &str) -> Option<&'a Scope> {
+    let mut all = populations.iter();
+    all.find(|scope| scope.population == name)
+        .map(|scope| &scope.scope)
+}
+
+fn count(counts: &LoadCounts, name: &str) -> u64 {
+    counts.get(name).unwrap_or(0)
+}
+
+fn per_second(count: u64, elapsed_us: u64) -> Option<f64> {
+    (elapsed_us > 0).then(|| count as f64 * 1e6 / elapsed_us as f64)
+}
+
+fn seconds(us: u64) -> f64 {
+    (us as f64 / 1e5).round() / 10.0
+}
+
+fn statistic(stat: Stat, samples: &Distribution, elapsed_us: u64) -> Option<f64> {
+    let count = samples.count();
+    match stat {
+        Stat::Quantile(share) => Some(samples.quantile(share) as f64),
+        Stat::Min => Some(samples.min() as f64),
+        Stat::Mean => Some(samples.mean()),
+        Stat::Max => Some(samples.max() as f64),
+        Stat::Count => Some(count as f64),
+        Stat::Rate => per_second(count, elapsed_us),
+        Stat::FracAbove(bound) => {
+            (count > 0).then(|| samples.count_above(bound as u64) as f64 / count as f64)
+        }
+        Stat::Ratio => None,
+    }
+}
