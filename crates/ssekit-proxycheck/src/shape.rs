@@ -109,15 +109,19 @@ fn held(slow: &Delivery, fast: Option<&Delivery>, bar_us: u64) -> (Release, Opti
             return (Release::Block, Some(large));
         }
     }
-    let late = slow
-        .late(bar_us)
-        .filter(|(_, p)| p.got_us.is_some())
-        .count();
-    let held_for_next = slow.late(bar_us).all(|(at, _)| slow.waited_for_next(at));
-    if slow.groups(bar_us) == late && !(late == 1 && held_for_next) {
-        (Release::Delayed, None)
-    } else {
+    let delays = slow.delays();
+    let least = delays.iter().min().copied().unwrap_or(0);
+    let all = slow.late(bar_us).count() == slow.pieces.len();
+    if all && median(delays).is_some_and(|median| 2 * least >= median) {
+        return (Release::Delayed, None);
+    }
+    let came = slow.late(bar_us).filter(|(_, p)| p.got_us.is_some());
+    let together = slow.groups(bar_us) < came.count();
+    let for_next = slow.late(bar_us).all(|(at, _)| slow.waited_for_next(at));
+    if together || for_next {
         (Release::Coalesced, None)
+    } else {
+        (Release::Delayed, None)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -114,9 +115,11 @@ impl Arguments {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listen = self.listen.or(scenario.listen).unwrap_or(any);
         let stand = Stand::listen(listen).await?;
+        // One for the whole run: a signal between two waits must not be lost.
+        let mut stop = std::pin::pin!(interrupted());
         let Some(subject) = scenario.subject(stand.addr()) else {
             let options = self.options(&scenario.via, &scenario, None)?;
-            return self.judged(&stand, options).await;
+            return self.judged(&stand, options, stop).await;
         };
         let scratch = tempfile::tempdir().map_err(|error| {
             let cause = input::cause(&error);
@@ -125,8 +128,8 @@ impl Arguments {
         let log = scratch.path().join("hop.log");
         let running = tokio::select! {
             running = launch(&subject, &log) => running?,
-            stop = interrupted() => {
-                stop?;
+            stopped = &mut stop => {
+                stopped?;
                 return Err(Failure::Interrupted("the hop was not ready yet".into()));
             }
         };
@@ -135,7 +138,7 @@ impl Arguments {
             None => scenario.name.clone(),
         };
         let result = match self.options(running.url(), &scenario, Some(name)) {
-            Ok(options) => self.judged(&stand, options).await,
+            Ok(options) => self.judged(&stand, options, stop).await,
             Err(failure) => Err(failure),
         };
         running.stop().await?;
@@ -200,7 +203,12 @@ impl Arguments {
     }
 
     /// Looks at the hop, and reports what was seen even if interrupted.
-    async fn judged(&self, stand: &Stand, options: ProxyOptions) -> Result<ExitCode, Failure> {
+    async fn judged(
+        &self,
+        stand: &Stand,
+        options: ProxyOptions,
+        stop: Pin<&mut impl Future<Output = Result<(), Failure>>>,
+    ) -> Result<ExitCode, Failure> {
         if self.listen.is_some_and(|listen| listen.port() == 0) {
             output::say(&format!("the origin listens on {}", stand.addr()));
         }
@@ -210,8 +218,8 @@ impl Arguments {
         let mut stopped = false;
         let looked = tokio::select! {
             record = &mut run => record,
-            stop = interrupted() => {
-                stop?;
+            signalled = stop => {
+                signalled?;
                 stopped = true;
                 options.stop.store(true, Ordering::Relaxed);
                 let ended = tokio::time::timeout(GRACE, run).await;

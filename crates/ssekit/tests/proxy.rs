@@ -1,0 +1,261 @@
+//! `ssekit proxy`: its contract, its exit codes, and hops that are not what was meant.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod peer;
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use assert_cmd::cargo::cargo_bin_cmd;
+use peer::{raw, send, until_left};
+use serde_json::Value;
+
+const BIN: &str = env!("CARGO_BIN_EXE_ssekit");
+
+fn proxy(arguments: &[&str]) -> Output {
+    let mut command = cargo_bin_cmd!("ssekit");
+    command.arg("proxy").args(arguments);
+    command.timeout(Duration::from_secs(120)).output().unwrap()
+}
+
+/// Looks at a hop that was started by hand at `via`; what was said, and the exit code.
+fn refused(via: &str) -> (String, Option<i32>) {
+    let output = proxy(&["--via", via, "--listen", "0", "--timeout", "1s", "--quick"]);
+    assert!(output.stdout.is_empty(), "a verdict: {output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    let said = said.lines().last().unwrap_or_default().to_owned();
+    (said, output.status.code())
+}
+
+/// A hop that answers everything itself.
+fn answering(answer: &'static str) -> String {
+    raw(move |_, peer, _| send(peer, answer))
+}
+
+#[test]
+fn what_does_not_forward_gets_one_sentence_and_no_verdict() {
+    let closed = {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        format!("http://{}/", listener.local_addr().unwrap())
+    };
+    let silent = raw(|_, peer, _| until_left(peer));
+    let gone = raw(|_, _, _| {});
+    for (via, says, code) in [
+        (closed, "connection refused", 3),
+        (silent, "no answer in time, and the origin at 127.0.0.1", 3),
+        (gone, "and the origin at 127.0.0.1", 3),
+        (
+            answering(
+                "HTTP/1.1 502 Bad Gateway\r\nServer: nginx/1.22.1\r\nContent-Length: 0\r\n\r\n",
+            ),
+            "the hop answers 502 Bad Gateway of nginx/1.22.1, and the origin at 127.0.0.1",
+            6,
+        ),
+        (
+            answering(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\ndata: x\n\n",
+            ),
+            "200 OK comes from somewhere else",
+            6,
+        ),
+        (
+            answering("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
+            "the hop answers 404 Not Found itself",
+            6,
+        ),
+        (
+            answering(
+                "HTTP/1.1 301 Moved Permanently\r\nLocation: https://h.example/\r\nContent-Length: 0\r\n\r\n",
+            ),
+            "the hop redirects to https://h.example/",
+            6,
+        ),
+        (
+            answering(
+                "HTTP/1.1 400 Bad Request\r\nContent-Length: 50\r\n\r\nThe plain HTTP request was sent to HTTPS port.....",
+            ),
+            "the hop speaks TLS on this port",
+            6,
+        ),
+        (answering("\x15\x03\x01\x00\x02\x02\x32"), "use https://", 3),
+        (answering("SSH-2.0-x\r\n"), "not HTTP", 3),
+    ] {
+        let (said, exit) = refused(&via);
+        assert!(said.contains(says), "{says}: {said}");
+        assert!(said.starts_with("ssekit: http://127.0.0.1"), "{said}");
+        assert_eq!(exit, Some(code), "{said}");
+        assert!(!said.contains("buffer"), "{said}");
+    }
+}
+
+fn started(mode: &str) -> String {
+    format!("exec {BIN} serve --hop {mode} --listen {{listen}} --origin http://{{origin}}")
+}
+
+fn record(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"))
+}
+
+#[test]
+fn a_hop_that_holds_back_is_found_and_the_record_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let html = format!("html={}", at("a.html"));
+    let markdown = format!("md={}", at("a.md"));
+    let junit = format!("junit={}", at("a.xml"));
+    let start = started("until-close");
+    let output = proxy(&[
+        "--start", &start, "--quick", "--format", "json", "--report", &html, "--report", &markdown,
+        "--report", &junit,
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    let head: String = text.split_whitespace().collect();
+    assert!(head.starts_with("{\"schema\":\"ssekit/1\",\"kind\":\"proxy\",\"target\":"));
+    let record = record(&output);
+    assert_eq!(record["outcome"], "nonconformant");
+    let measured = &record["measurements"];
+    assert_eq!(measured["release"], "until-close");
+    for key in [
+        "block_bytes",
+        "added_latency_us",
+        "idle_cut_ms",
+        "client_abort_seen_ms",
+        "compressed",
+        "head",
+    ] {
+        assert!(measured.get(key).is_some(), "{key}");
+    }
+    let checks = record["checks"].as_array().unwrap();
+    assert_eq!(checks.len(), 20);
+    let release = checks.iter().find(|c| c["id"] == "proxy.release").unwrap();
+    assert_eq!(release["verdict"], "warn");
+    assert!(
+        release["actual"]
+            .as_str()
+            .unwrap()
+            .contains("when the origin closed")
+    );
+    let read = |name: &str| std::fs::read_to_string(at(name)).unwrap();
+    assert!(read("a.html").contains("<svg") && read("a.html").contains("received"));
+    assert!(read("a.md").contains("received") && read("a.xml").contains("proxy.release"));
+}
+
+#[test]
+fn a_transparent_hop_passes_quickly() {
+    let output = proxy(&[
+        "--start",
+        &started("immediate"),
+        "--quick",
+        "--max-added-latency",
+        "150ms",
+    ]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(
+        text.contains("The hop passes small events on as they come."),
+        "{text}"
+    );
+}
+
+fn scenario(folder: &Path, mode: &str, expect: &str) -> String {
+    let start = started(mode);
+    let text = format!(
+        "kind = \"proxy\"\nname = \"built-in\"\nabout = \"the built-in hop\"\nstart = \"{start}\"\n\
+         [demand]\nmax_added_latency = \"150ms\"\n[expect]\nrelease = \"immediate\"\n[expect.warn]\n{expect}\n"
+    );
+    let path = folder.join("proxy.toml");
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_scenario_accepts_what_it_knows_and_tells_what_is_stale() {
+    let folder = tempfile::tempdir().unwrap();
+    let known = "\"proxy.head-prompt\" = \"a comment is sent first\"";
+    let path = scenario(folder.path(), "head-held", known);
+    let output = proxy(&[&path, "--quick", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let record = record(&output);
+    assert_eq!(record["outcome"], "conformant");
+    assert_eq!(
+        record["accepted"]["proxy.head-prompt"],
+        "a comment is sent first"
+    );
+    let path = scenario(folder.path(), "immediate", known);
+    let output = proxy(&[&path, "--quick"]);
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("proxy.head-prompt"));
+}
+
+#[test]
+fn arguments_that_cannot_work_are_refused() {
+    for (arguments, says) in [
+        (&["--via", "http://h/"][..], "--listen"),
+        (&["--start", "hop {listen}"], "{origin}"),
+        (&["--start", "hop {origin}"], "{listen}"),
+        (&["/nowhere/proxy.toml"], "cannot read"),
+        (&["--via", "h:1", "--listen", "0"], "http://h:1"),
+    ] {
+        let output = proxy(arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(says), "{says}: {said}");
+    }
+    let output = proxy(&["--start", "echo {listen} {origin} is broken; exit 7"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(6), "{said}");
+    assert!(said.contains("is broken"), "{said}");
+}
+
+/// Processes whose command line holds this text.
+fn running(mark: &str) -> usize {
+    let output = Command::new("ps")
+        .args(["axww", "-o", "args="])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().filter(|line| line.contains(mark)).count()
+}
+
+#[test]
+fn an_interrupted_run_leaves_nothing_running() {
+    let free = TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let mark = format!("delay:{}ms", free.port());
+    let mut child = Command::new(BIN)
+        .args(["proxy", "--start", &started(&mark)])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // The hop runs once its own line is there beside that of ssekit and its shell.
+    while !String::from_utf8_lossy(
+        &Command::new("ps")
+            .args(["axww", "-o", "args="])
+            .output()
+            .unwrap()
+            .stdout,
+    )
+    .lines()
+    .any(|line| line.starts_with(&format!("{BIN} serve")) && line.contains(&mark))
+    {
+        assert!(child.try_wait().unwrap().is_none(), "it ended early");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let pid = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(running(&mark), 0);
+}
