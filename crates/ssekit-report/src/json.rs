@@ -55,6 +55,12 @@ pub fn inert(json: String) -> String {
     out
 }
 
+/// The value of `kind` of a record, whatever its form; nothing of what is no record.
+pub fn kind(text: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    Some(value.get("kind")?.as_str()?.to_owned())
+}
+
 /// Reads a record that [`render`] wrote, or any JSON of its form.
 ///
 /// # Errors

@@ -3,6 +3,9 @@
 
 pub(crate) mod fact;
 pub(crate) mod figure;
+mod matrix;
+
+pub use matrix::render as matrix;
 
 use std::fmt::Write as _;
 
@@ -58,4 +61,12 @@ pub fn json(record: &ProxyRecord) -> Result<String, RecordError> {
     let mut text = serde_json::to_string_pretty(record)?;
     text.push('\n');
     Ok(inert(text))
+}
+
+/// Reads a record that [`json`] wrote.
+///
+/// # Errors
+/// When the text is not JSON of this form.
+pub fn parse(text: &str) -> Result<ProxyRecord, RecordError> {
+    Ok(serde_json::from_str(text)?)
 }

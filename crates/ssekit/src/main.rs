@@ -13,6 +13,7 @@ mod interrupt;
 mod limit;
 mod output;
 mod progress;
+mod registry;
 mod request;
 mod runtime;
 mod screen;

@@ -95,8 +95,14 @@ fn compare(record: &Value, hop: &HopScenario, differences: &mut String) -> std::
     }
     let none = BTreeSet::new();
     for (verdict, expected) in [
-        ("fail", &hop.expect.fail.keys().map(String::as_str).collect()),
-        ("warn", &hop.expect.warn.keys().map(String::as_str).collect()),
+        (
+            "fail",
+            &hop.expect.fail.keys().map(String::as_str).collect(),
+        ),
+        (
+            "warn",
+            &hop.expect.warn.keys().map(String::as_str).collect(),
+        ),
         ("error", &none),
     ] {
         let of = |id: &str| checks.iter().find(|check| check["id"] == id);

@@ -80,7 +80,9 @@ fn the_coverage_names_every_check_and_gives_reasons() {
         .iter()
         .flat_map(|section| section["clauses"].as_array().unwrap())
         .collect();
-    for check in listed(&[]) {
+    // The clauses are about servers.
+    let servers = listed(&[]).into_iter().filter(|c| c["needs"] != "proxy");
+    for check in servers {
         let names = |clause: &&Value| clause["checks"].as_array().unwrap().contains(&check["id"]);
         assert!(clauses.iter().any(names), "{}", check["id"]);
         assert!(human.contains(check["id"].as_str().unwrap()));

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 use serde::Serialize;
-use ssekit_conformance::{Rule, registry, rule};
 use ssekit_record::{ExitCode, Level, SCHEMA, Source};
 use ssekit_report::text::wrap;
 
@@ -13,6 +12,7 @@ use crate::command::list::colour;
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::output;
+use crate::registry::{self, Entry};
 use crate::suggestion::did_you_mean;
 
 /// Explain a check: source, examples, impact, remedy
@@ -45,19 +45,19 @@ struct Explanation<'a> {
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let id = arguments.id.as_str();
-    let Some(rule) = rule(id) else {
-        let ids = registry().iter().map(|rule| rule.id);
+    let Some(rule) = registry::all().find(|rule| rule.id == id) else {
+        let ids = registry::all().map(|rule| rule.id);
         let hint = did_you_mean(id, ids, "`ssekit list` shows them all");
         return Err(Failure::Usage(format!("no check {id:?}{hint}")));
     };
     output::print(&match arguments.format {
-        Format::Human => told(rule),
-        Format::Json => json(rule)?,
+        Format::Human => told(&rule),
+        Format::Json => json(&rule)?,
     })?;
     Ok(ExitCode::AsExpected)
 }
 
-fn told(rule: &Rule) -> String {
+fn told(rule: &Entry) -> String {
     let bold = Style::new().bold();
     let link = AnsiColor::Cyan.on_default();
     let colour = colour(rule.level);
@@ -65,9 +65,7 @@ fn told(rule: &Rule) -> String {
     let _ = writeln!(
         out,
         "{bold}{}{bold:#}  {colour}{}{colour:#}  needs {}",
-        rule.id,
-        rule.level,
-        need(rule)
+        rule.id, rule.level, rule.takes
     );
     let width = output::width().clamp(40, 100);
     for line in wrap(rule.title, width) {
@@ -105,18 +103,7 @@ fn told(rule: &Rule) -> String {
     out
 }
 
-fn need(rule: &Rule) -> &'static str {
-    use ssekit_conformance::Needs;
-    match rule.needs {
-        Needs::Passive => "one observation",
-        Needs::Active => "further requests",
-        Needs::Reconnect => "closing and coming back",
-        Needs::Long => "a long observation (--long)",
-        Needs::Echo => "an endpoint that implements the echo contract",
-    }
-}
-
-fn json(rule: &Rule) -> Result<String, Failure> {
+fn json(rule: &Entry) -> Result<String, Failure> {
     let sources = rule.sources.iter().map(|(name, url)| Source {
         name: (*name).into(),
         url: (*url).into(),
@@ -127,7 +114,7 @@ fn json(rule: &Rule) -> Result<String, Failure> {
         kind: "explain",
         id: rule.id,
         level: rule.level,
-        needs: rule.needs.as_str(),
+        needs: rule.needs,
         title: rule.title,
         expected: rule.expected,
         source: names.join("; "),

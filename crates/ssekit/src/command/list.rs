@@ -7,12 +7,13 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 use serde::Serialize;
-use ssekit_conformance::{Rule, coverage, registry};
+use ssekit_conformance::coverage;
 use ssekit_record::{ExitCode, Level, SCHEMA};
 
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::output;
+use crate::registry::{self, Entry};
 use crate::suggestion::did_you_mean;
 
 /// List the checks
@@ -33,11 +34,11 @@ pub struct Arguments {
 struct Listing<'a> {
     schema: &'a str,
     kind: &'a str,
-    checks: Vec<Entry<'a>>,
+    checks: Vec<Line<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-struct Entry<'a> {
+struct Line<'a> {
     id: &'a str,
     level: Level,
     needs: &'a str,
@@ -54,12 +55,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::AsExpected);
     }
     let wanted = arguments.group.as_deref();
-    let rules: Vec<&Rule> = registry()
-        .iter()
+    let rules: Vec<Entry> = registry::all()
         .filter(|rule| wanted.is_none_or(|group| rule.group() == group))
         .collect();
     if let (Some(group), true) = (wanted, rules.is_empty()) {
-        let groups = registry().iter().map(Rule::group);
+        let groups = registry::all().map(|rule| rule.group());
         let hint = did_you_mean(group, groups, "`ssekit list` shows them all");
         return Err(Failure::Usage(format!("no group {group:?}{hint}")));
     }
@@ -70,7 +70,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::AsExpected)
 }
 
-fn table(rules: &[&Rule]) -> String {
+fn table(rules: &[Entry]) -> String {
     let bold = Style::new().bold();
     let mut out = String::new();
     let widest = rules.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
@@ -85,10 +85,7 @@ fn table(rules: &[&Rule]) -> String {
         let _ = writeln!(
             out,
             "  {:widest$}  {colour}{:8}{colour:#}  {:9}  {}",
-            rule.id,
-            rule.level,
-            rule.needs.as_str(),
-            rule.title
+            rule.id, rule.level, rule.needs, rule.title
         );
     }
     let _ = writeln!(
@@ -109,16 +106,16 @@ pub fn colour(level: Level) -> Style {
     }
 }
 
-fn json(rules: &[&Rule]) -> Result<String, Failure> {
+fn json(rules: &[Entry]) -> Result<String, Failure> {
     let listing = Listing {
         schema: SCHEMA,
         kind: "list",
         checks: rules
             .iter()
-            .map(|rule| Entry {
+            .map(|rule| Line {
                 id: rule.id,
                 level: rule.level,
-                needs: rule.needs.as_str(),
+                needs: rule.needs,
                 title: rule.title,
             })
             .collect(),

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueEnum};
-use ssekit_record::{CheckRecord, ExitCode, record_kind, record_kinds};
-use ssekit_report::{Column, RecordError, html, json, junit, markdown, matrix, terminal};
+use ssekit_record::{CheckRecord, ExitCode, ProxyRecord, record_kind, record_kinds};
+use ssekit_report::{Column, RecordError, html, json, junit, markdown, matrix, proxy, terminal};
 
+use crate::command::proxy::rendered;
 use crate::failure::Failure;
 use crate::{input, output};
 
@@ -87,7 +88,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             record,
             format,
             verbose,
-        } => format.render(&load(&record)?, verbose)?,
+        } => shown(&record, format, verbose)?,
         View::Matrix { records } => compared(&records)?,
         View::Schema { kind } => schema(&kind)?,
     };
@@ -101,9 +102,23 @@ fn schema(kind: &str) -> Result<String, Failure> {
     Ok(text.map_err(|error| Failure::Internal(error.to_string()))? + "\n")
 }
 
-fn load(path: &Path) -> Result<CheckRecord, Failure> {
+fn shown(path: &Path, format: RecordFormat, verbose: bool) -> Result<String, Failure> {
     let text = input::text(path, LARGEST)?;
-    json::parse(&text).map_err(|error: RecordError| {
+    if json::kind(&text).as_deref() == Some("proxy") {
+        return rendered(&hop(path, &text)?, format);
+    }
+    format.render(&check(path, &text)?, verbose)
+}
+
+fn hop(path: &Path, text: &str) -> Result<ProxyRecord, Failure> {
+    proxy::parse(text).map_err(|error| {
+        let path = path.display();
+        Failure::Usage(format!("{path}: {error}"))
+    })
+}
+
+fn check(path: &Path, text: &str) -> Result<CheckRecord, Failure> {
+    json::parse(text).map_err(|error: RecordError| {
         let path = path.display();
         Failure::Usage(format!(
             "{path}: {error}; `ssekit check URL --report json={path}` writes one"
@@ -111,13 +126,29 @@ fn load(path: &Path) -> Result<CheckRecord, Failure> {
     })
 }
 
+/// Records of one kind side by side.
 fn compared(paths: &[PathBuf]) -> Result<String, Failure> {
-    let loaded = paths.iter().map(|path| {
+    let (mut checks, mut hops) = (Vec::new(), Vec::new());
+    for path in paths {
         let label = path.file_stem().unwrap_or(path.as_os_str());
-        Ok((label.to_string_lossy().into_owned(), load(path)?))
-    });
-    let loaded: Vec<(String, CheckRecord)> = loaded.collect::<Result<_, Failure>>()?;
-    let columns: Vec<Column<'_>> = loaded
+        let label = label.to_string_lossy().into_owned();
+        let text = input::text(path, LARGEST)?;
+        if json::kind(&text).as_deref() == Some("proxy") {
+            hops.push((label, hop(path, &text)?));
+        } else {
+            checks.push((label, check(path, &text)?));
+        }
+    }
+    if !hops.is_empty() && !checks.is_empty() {
+        return Err(Failure::Usage(
+            "records of servers and of hops have no checks in common: compare one kind at a time"
+                .into(),
+        ));
+    }
+    if !hops.is_empty() {
+        return Ok(proxy::matrix(&hops));
+    }
+    let columns: Vec<Column<'_>> = checks
         .iter()
         .map(|(label, record)| Column { label, record })
         .collect();
