@@ -17,6 +17,8 @@ use ssekit_http::HttpChoice;
 use ssekit_record::{REDACTED, Request, Verdict};
 use url::Url;
 
+/// Needs a count of the open streams in the capabilities document, which the endpoint leaves out.
+const UNCOUNTED: &str = "lifecycle.disconnect-noticed";
 const SECRET: &str = "Bearer of-the-test";
 
 async fn run(reader: &Reader, http: HttpChoice) -> Checked {
@@ -104,7 +106,16 @@ fn assert_told_truly(checked: &Checked, requests: &[Received]) {
 fn assert_scripts(requests: &[Received], method: &str) -> Vec<Value> {
     let scripts: Vec<Value> = requests.iter().filter_map(Received::script).collect();
     assert!(scripts.len() > 30);
-    for request in requests.iter().filter(|r| r.script().is_some()) {
+    let halves = requests.iter().filter(|r| r.asks_for_half_a_pair());
+    for request in halves {
+        let text = request.text().unwrap();
+        let error = serde_json::from_str::<Value>(&text).unwrap_err();
+        assert!(
+            error.to_string().contains("surrogate") || error.to_string().contains("hex escape"),
+            "{error}"
+        );
+    }
+    for request in requests.iter().filter(|r| r.text().is_some()) {
         assert_eq!(request.method, method);
         let is_json = request.field("content-type") == Some("application/json");
         assert_eq!(is_json, method == "POST");
@@ -183,7 +194,7 @@ async fn over_http1_with_post() {
     let requests = reader.received();
     assert_told_truly(&checked, &requests);
     assert_values(&assert_scripts(&requests, "POST"));
-    assert_all_pass(&checked, &[]);
+    assert_all_pass(&checked, &[UNCOUNTED]);
     for request in &requests {
         assert_eq!(request.field("host"), Some(reader.authority().as_str()));
     }
@@ -197,7 +208,7 @@ async fn over_http1_with_scripts_in_the_url() {
     assert_told_truly(&checked, &requests);
     assert_values(&assert_scripts(&requests, "GET"));
     // Those need values too long for a URL.
-    assert_all_pass(&checked, &["data.large", "encoding.split-char"]);
+    assert_all_pass(&checked, &["data.large", "encoding.split-char", UNCOUNTED]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -207,7 +218,7 @@ async fn over_http2() {
     let requests = reader.received();
     assert_told_truly(&checked, &requests);
     assert_values(&assert_scripts(&requests, "POST"));
-    assert_all_pass(&checked, &[]);
+    assert_all_pass(&checked, &[UNCOUNTED]);
     for request in requests.iter().filter(|r| r.is_http2) {
         assert_eq!(request.authority, reader.authority());
     }
