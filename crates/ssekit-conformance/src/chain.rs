@@ -55,9 +55,9 @@ impl Link {
 }
 
 /// How long the client is away between two connections.
-const AWAY: Duration = Duration::from_millis(250);
+const AWAY: Duration = Duration::from_millis(150);
 /// How long each connection lasts at least, and at most.
-const SHORTEST: Duration = Duration::from_millis(500);
+const SHORTEST: Duration = Duration::from_millis(400);
 const LONGEST: Duration = Duration::from_secs(4);
 /// Longest mean time between two events for which the chain is made in a short run.
 const SLOWEST: Duration = Duration::from_millis(500);
@@ -82,7 +82,7 @@ pub(crate) fn stay(reading: &Reading, options: &CheckOptions) -> Result<Duration
             false,
         ));
     }
-    Ok((mean * 5).clamp(SHORTEST, LONGEST))
+    Ok((mean * 4).clamp(SHORTEST, LONGEST))
 }
 
 /// Makes the witness and the connections; ends early where one is no stream or has no id.

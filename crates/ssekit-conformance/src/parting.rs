@@ -119,11 +119,13 @@ impl Parting {
 const PATIENCE: Duration = Duration::from_millis(2_500);
 const LONG_PATIENCE: Duration = Duration::from_secs(20);
 /// Time between two looks at the count.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(40);
+/// How long a stream is kept open once it is counted.
+const OPEN: Duration = Duration::from_millis(120);
 /// Time given to the streams of other probes to be noticed as left.
 const SETTLE: Duration = Duration::from_secs(3);
 /// Looks in a row that agree before the count is taken to stand still.
-const STEADY: usize = 4;
+const STEADY: usize = 3;
 
 /// Makes the partings one after the other, with nothing beside them. Ends where one is not noticed:
 /// the count says nothing any more.
@@ -192,7 +194,7 @@ async fn part(
         during = count(Moment::During).await?;
     }
     // Long enough for its first event, so that what is left is a stream.
-    tokio::time::sleep(LOOK * 2).await;
+    tokio::time::sleep(OPEN).await;
     leave.store(true, Ordering::Relaxed);
     let stream = match streaming.await {
         Ok(transcript) => transcript?,
