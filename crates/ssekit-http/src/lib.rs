@@ -28,6 +28,7 @@
 //! asked at least every 10 ms.
 mod body_reader;
 mod chunk;
+mod chunk_cursor;
 mod client;
 mod connect;
 mod connection_reader;
@@ -48,6 +49,7 @@ mod redirect;
 #[cfg(any(test, fuzzing))]
 pub mod replay;
 mod request;
+mod response_cursor;
 mod stream_reader;
 mod tap;
 mod tls;
@@ -58,3 +60,6 @@ pub use error::HttpError;
 pub use field_line::FieldLine;
 pub use multiplex::{Multiplex, Window};
 pub use options::{Ask, HttpChoice, Limits, Options, TlsTrust};
+pub use request::request_bytes;
+pub use response_cursor::{Cutoff, ResponseCursor, ResponseHead, ResponsePart};
+pub use tls::{config as tls_config, handshake as tls_handshake};

@@ -164,6 +164,15 @@ fn credentials(url: &Url) -> Option<Vec<u8>> {
     Some(format!("Basic {}", STANDARD.encode(pair)).into_bytes())
 }
 
+/// The bytes of a request on HTTP/1.1.
+///
+/// # Errors
+/// When HTTP cannot carry it.
+pub fn request_bytes(ask: &Ask) -> Result<Vec<u8>, HttpError> {
+    validate(ask)?;
+    Ok(Outgoing::new(ask).bytes(HttpVersion::Http11))
+}
+
 /// Fields that HTTP/2 does not carry (RFC 9113 section 8.2.2).
 pub(crate) const CONNECTION_SPECIFIC: [&str; 5] = [
     "connection",

@@ -24,7 +24,7 @@ use crate::{HttpChoice, HttpError, TlsTrust};
 ///
 /// # Errors
 /// When the PEM bundle holds no usable certificate.
-pub(crate) fn config(trust: &TlsTrust, choice: HttpChoice) -> Result<Arc<ClientConfig>, HttpError> {
+pub fn config(trust: &TlsTrust, choice: HttpChoice) -> Result<Arc<ClientConfig>, HttpError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -92,7 +92,7 @@ fn system_roots() -> &'static RootCertStore {
 ///
 /// # Errors
 /// In words, one line: what failed and what to do about it.
-pub(crate) async fn handshake(
+pub async fn handshake(
     stream: TcpStream,
     url: &Url,
     config: Arc<ClientConfig>,

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum { EVENT = 100, SLOT_MS = 5, BATCH = 256 };
-struct stream { int fd, next, slot; uint32_t seq; char live; };
+struct stream { int next, before, slot; uint32_t seq; char live; };
 static struct stream *streams;
 static int *slots, slot_count, turn, interval, chunked, epoll;
 static uint64_t sent, open_now;
@@ -33,8 +33,14 @@ static uint64_t now_us(clockid_t clock) {
 }
 
 static void drop(int fd) {
-    if (streams[fd].live) open_now--;
-    streams[fd].live = 0;
+    struct stream *s = &streams[fd];
+    if (s->live) open_now--;
+    if (s->live && interval) {
+        if (s->next >= 0) streams[s->next].before = s->before;
+        if (s->before >= 0) streams[s->before].next = s->next;
+        else slots[s->slot] = s->next;
+    }
+    s->live = 0;
     close(fd);
 }
 
@@ -95,7 +101,9 @@ static void asked(int fd) {
     s->live = 1, s->seq = 0, open_now++;
     if (interval) {
         s->slot = turn++ % slot_count;
-        s->next = slots[s->slot], slots[s->slot] = fd;
+        s->next = slots[s->slot], s->before = -1;
+        if (s->next >= 0) streams[s->next].before = fd;
+        slots[s->slot] = fd;
     } else {
         struct epoll_event e = {.events = EPOLLOUT | EPOLLIN, .data.fd = fd};
         epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &e);
@@ -103,11 +111,10 @@ static void asked(int fd) {
 }
 
 static void tick(int slot) {
-    int *at = &slots[slot];
-    while (*at >= 0) {
-        struct stream *s = &streams[*at];
-        if (s->live && s->slot == slot) { push(*at, 1); at = &s->next; }
-        else *at = s->next;
+    for (int fd = slots[slot]; fd >= 0;) {
+        int next = streams[fd].next;
+        push(fd, 1);
+        fd = next;
     }
 }
 
