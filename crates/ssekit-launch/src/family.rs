@@ -70,8 +70,9 @@ impl Family {
         self.members().map(|process| process.pid).collect()
     }
 
-    /// Whether one of them holds a socket that listens at this port, or why that cannot be told.
-    pub(crate) fn listens_at(&self, port: u16) -> Result<bool, &'static str> {
+    /// Whether one of them holds a socket that listens at this port; nothing when the system does
+    /// not let us look.
+    pub(crate) fn listens_at(&self, port: u16) -> Option<bool> {
         use procfs::{net::TcpState, process::FDTarget};
         let entries = procfs::net::tcp()
             .into_iter()
@@ -82,7 +83,7 @@ impl Family {
             .map(|entry| entry.inode)
             .collect();
         if sockets.is_empty() {
-            return Err("no socket of this machine listens at its port");
+            return None;
         }
         let mut unseen = false;
         for process in self.members() {
@@ -94,13 +95,10 @@ impl Family {
                 .flatten()
                 .any(|fd| matches!(fd.target, FDTarget::Socket(inode) if sockets.contains(&inode)))
             {
-                return Ok(true);
+                return Some(true);
             }
         }
-        if unseen {
-            return Err("the open files of its processes cannot be read");
-        }
-        Ok(false)
+        (!unseen).then_some(false)
     }
 
     pub(crate) fn strays(&self) -> Vec<Pid> {
@@ -151,8 +149,8 @@ impl Family {
         vec![self.group.as_raw_nonzero().get()]
     }
 
-    pub(crate) fn listens_at(&self, _port: u16) -> Result<bool, &'static str> {
-        Err("this system does not tell whose a listening socket is")
+    pub(crate) fn listens_at(&self, _port: u16) -> Option<bool> {
+        None
     }
 
     pub(crate) fn strays(&self) -> Vec<Pid> {

@@ -23,17 +23,11 @@ pub fn render(record: &CheckRecord) -> String {
             message: [bounded(&record.summary), target].join("\n"),
         });
     }
-    errors.extend(record.stale_entries.iter().map(|stale| Annotation {
-        title: format!("stale baseline entry: {}", bounded(&stale.check)),
-        message: bounded(&stale.why),
-    }));
     let mut warnings = Vec::new();
     for finding in &record.checks {
         if CheckRecord::reddens(finding, record.gate) {
             errors.push(Annotation::of(finding, record));
-        } else if finding.accepted.is_some()
-            || matches!(finding.verdict, Verdict::Warn | Verdict::Error)
-        {
+        } else if matches!(finding.verdict, Verdict::Warn | Verdict::Error) {
             warnings.push(Annotation::of(finding, record));
         }
     }
@@ -52,8 +46,6 @@ impl Annotation {
     fn of(finding: &Finding, record: &CheckRecord) -> Self {
         let id = bounded(&finding.id);
         let mut lines = vec![bounded(&finding.title)];
-        let remarks = finding.remarks().into_iter();
-        lines.extend(remarks.map(|(label, text)| format!("{label}: {}", bounded(&text))));
         let said = [
             ("Actual", &finding.actual),
             ("Expected", &finding.expected),

@@ -1,12 +1,9 @@
-//! What ssekit is told to do: echo scripts, subject manifests, proxy scenarios and baselines.
+//! What ssekit is told to do: echo scripts, subject manifests and proxy scenarios.
 
-mod baseline;
-mod file;
 mod hop;
 mod script;
 mod subject;
 
-pub use baseline::{Baseline, BaselineError};
 pub use hop::{Demand, HopExpectation, HopScenario};
 pub use script::{ECHO_VERSION, Retry, Script, ScriptError, ScriptLimits, Step};
 pub use subject::{Expectation, ResolvedSubject, Subject, SubjectError};

@@ -4,7 +4,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use ssekit_record::ExitCode;
 
-use crate::command::{check, decode, demo, explain, list, proxy, report, serve, watch};
+use crate::command::{check, decode, demo, explain, list, load, proxy, report, serve, watch};
 use crate::failure::Failure;
 use crate::output;
 
@@ -26,6 +26,7 @@ struct Cli {
 enum Command {
     Demo(demo::Arguments),
     Check(check::Arguments),
+    Load(load::Arguments),
     Proxy(proxy::Arguments),
     Serve(serve::Arguments),
     Watch(watch::Arguments),
@@ -45,6 +46,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(arguments),
         Command::Proxy(arguments) => proxy::run(&arguments),
+        Command::Load(arguments) => load::run_load(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),

@@ -5,6 +5,7 @@ pub mod decode;
 pub mod demo;
 pub mod explain;
 pub mod list;
+pub mod load;
 pub mod proxy;
 pub mod report;
 pub mod serve;

@@ -1,0 +1,449 @@
+//! From the intervals of workers to the record of a run.
+
+use std::collections::BTreeMap;
+
+use ssekit_record::{
+    Distribution, EventCounts, Generator, Interval as Row, Live, LoadOutcome, LoadRecord,
+    Metric as Entry, MetricValue, Phase, PopulationScope, SCHEMA, Scope, StreamCounts, Window,
+};
+
+use crate::clock::Clock;
+use crate::fanout::Fanout;
+use crate::finding;
+use crate::health;
+use crate::job::Job;
+use crate::metric::Metric;
+use crate::seat::State;
+use crate::shift::Interval;
+use crate::tally::Tally;
+
+/// Rows of the series at most: when there are more, two and two become one.
+const ROWS: usize = 600;
+/// Digits of the samples in rows, where no threshold needs more.
+const ROW_DIGITS: u8 = 2;
+/// What the rows keep samples of.
+const IN_ROWS: [&str; 9] = [
+    "delivery",
+    "tick_lateness",
+    "gap",
+    "staleness",
+    "first_event",
+    "headers",
+    "reconnect_time",
+    "storm_recovery",
+    "loop_lag",
+];
+
+/// Adds up what workers hand in.
+pub(crate) struct Assembly<'a> {
+    job: &'a Job,
+    clock: Clock,
+    /// By phase and population.
+    tallies: Vec<Vec<Tally>>,
+    fanouts: Vec<Fanout>,
+    rows: Vec<Row>,
+    /// End of the last interval.
+    end_us: u64,
+    /// Share of the time the busiest worker ran, in the busiest interval.
+    busiest: f64,
+    worker_cpu: BTreeMap<usize, u64>,
+    process_cpu_us: u64,
+    workers: usize,
+}
+
+impl<'a> Assembly<'a> {
+    pub fn new(job: &'a Job, clock: Clock) -> Self {
+        let tally = || Tally::new(job.digits);
+        Self {
+            job,
+            clock,
+            tallies: job
+                .phases
+                .iter()
+                .map(|_| job.populations.iter().map(|_| tally()).collect())
+                .collect(),
+            fanouts: job.populations.iter().map(|_| Fanout::default()).collect(),
+            rows: Vec::new(),
+            end_us: 0,
+            busiest: 0.0,
+            worker_cpu: BTreeMap::new(),
+            process_cpu_us: health::process_cpu_us(),
+            workers: job.workers.max(1),
+        }
+    }
+
+    /// Whether no interval came at all.
+    pub fn is_empty(&self) -> bool {
+        self.end_us == 0
+    }
+
+    /// Takes the parts of one interval, one from each worker.
+    pub fn take(&mut self, parts: Vec<Interval>) -> Option<&Row> {
+        let start = parts.iter().map(|part| part.span_us.0).min()?;
+        let end = parts.iter().map(|part| part.span_us.1).max()?;
+        let phase = self.job.phase_of(end);
+        let mut sums: Vec<Tally> = self
+            .job
+            .populations
+            .iter()
+            .map(|_| Tally::new(self.job.digits))
+            .collect();
+        let mut streams = Live::default();
+        for part in &parts {
+            for (sum, tally) in sums.iter_mut().zip(&part.tallies) {
+                sum.add(tally);
+            }
+            streams.add(&live(part));
+            for (mine, theirs) in self.fanouts.iter_mut().zip(&part.fanouts) {
+                mine.add(theirs);
+            }
+            self.watch(part, end - start);
+        }
+        for (total, sum) in self.tallies[phase].iter_mut().zip(&sums) {
+            total.add(sum);
+        }
+        self.end_us = self.end_us.max(end);
+        let row = self.row((start, end), phase, streams, &sums);
+        if end > start {
+            self.rows.push(row);
+        }
+        self.thin();
+        self.rows.last()
+    }
+
+    fn watch(&mut self, part: &Interval, length_us: u64) {
+        let before = self
+            .worker_cpu
+            .insert(part.worker, part.cpu_us)
+            .unwrap_or(0);
+        // Short intervals at the ends of phases say little.
+        if length_us >= 500_000 {
+            let busy = (part.cpu_us - before.min(part.cpu_us)) as f64 / length_us as f64;
+            self.busiest = self.busiest.max(busy);
+        }
+    }
+
+    fn row(&mut self, span: (u64, u64), phase: usize, streams: Live, sums: &[Tally]) -> Row {
+        let now = health::process_cpu_us();
+        let cpu = now - self.process_cpu_us.min(now);
+        self.process_cpu_us = now;
+        let mut all = Tally::new(self.job.digits);
+        sums.iter().for_each(|sum| all.add(sum));
+        let populations = match sums {
+            [_] => Vec::new(),
+            several => self
+                .job
+                .populations
+                .iter()
+                .zip(several)
+                .map(|(population, sum)| PopulationScope {
+                    population: population.name.clone(),
+                    scope: Scope {
+                        counts: sum.count,
+                        metrics: self.row_metrics(sum),
+                    },
+                })
+                .collect(),
+        };
+        Row {
+            start_us: span.0,
+            end_us: span.1,
+            phase: self.job.phases[phase].name.clone(),
+            streams,
+            counts: all.count,
+            metrics: self.row_metrics(&all),
+            populations,
+            cpu_seconds: cpu as f64 / 1e6,
+        }
+    }
+
+    /// Samples for the series: fewer metrics, and fewer digits unless a threshold looks at them.
+    fn row_metrics(&self, tally: &Tally) -> BTreeMap<String, MetricValue> {
+        let judged: Vec<_> = self
+            .job
+            .thresholds
+            .iter()
+            .filter(|threshold| matches!(threshold.window, Window::Sliding(_)) || threshold.abort)
+            .filter_map(|threshold| threshold.judged().map(|entry| entry.name))
+            .collect();
+        let mut metrics = BTreeMap::new();
+        for (entry, samples) in samples(tally) {
+            let digits = match (judged.contains(&entry.name), IN_ROWS.contains(&entry.name)) {
+                (true, _) => self.job.digits,
+                (false, true) => ROW_DIGITS,
+                (false, false) => continue,
+            };
+            let mut short = Distribution::new(digits);
+            short.add(&samples);
+            let value = MetricValue::Distribution {
+                unit: entry.unit,
+                samples: short,
+                synthetic: 0,
+            };
+            metrics.insert(entry.name.to_owned(), value);
+        }
+        metrics
+    }
+
+    fn thin(&mut self) {
+        if self.rows.len() <= ROWS {
+            return;
+        }
+        let mut thinned: Vec<Row> = Vec::with_capacity(ROWS);
+        let mut is_open = false;
+        for row in std::mem::take(&mut self.rows) {
+            match thinned.last_mut() {
+                Some(last) if is_open && last.phase == row.phase => {
+                    join(last, row);
+                    is_open = false;
+                }
+                _ => {
+                    thinned.push(row);
+                    is_open = true;
+                }
+            }
+        }
+        self.rows = thinned;
+    }
+
+    /// The record of the whole.
+    pub fn record(self, peak: u64, interrupted: bool) -> LoadRecord {
+        let job = self.job;
+        let phases = self.phases();
+        let (mut run, mut recorded) = (Tally::new(job.digits), Tally::new(job.digits));
+        let mut populations: Vec<Tally> = job
+            .populations
+            .iter()
+            .map(|_| Tally::new(job.digits))
+            .collect();
+        for (phase, tallies) in job.phases.iter().zip(&self.tallies) {
+            for (tally, population) in tallies.iter().zip(&mut populations) {
+                run.add(tally);
+                if phase.record {
+                    recorded.add(tally);
+                    population.add(tally);
+                }
+            }
+        }
+        self.spread(&mut run, &mut recorded);
+        let scope = scope(&recorded);
+        let started_ratio = match job.planned {
+            0 => 1.0,
+            planned => run.count.started as f64 / planned as f64,
+        };
+        let mut record = LoadRecord {
+            schema: SCHEMA.to_owned(),
+            kind: "load".to_owned(),
+            target: job.target.clone(),
+            outcome: LoadOutcome::Pass,
+            summary: String::new(),
+            ssekit: env!("CARGO_PKG_VERSION").to_owned(),
+            started_unix_ms: self.clock.wall_us(0) / 1000,
+            elapsed_us: self.end_us,
+            http: (run.count.opened > 0).then(|| "1.1".to_owned()),
+            scenario: job.scenario.clone(),
+            shard: job.shard,
+            streams: StreamCounts::of(&run.count, job.planned, peak),
+            events: EventCounts::from(&run.count),
+            counts: run.count,
+            formulas: formulas(&scope.metrics),
+            metrics: scope.metrics,
+            populations: match populations.as_slice() {
+                [_] => Vec::new(),
+                several => named(job, several),
+            },
+            phases,
+            series: self.rows,
+            errors: by_name(&run.errors),
+            disconnects: by_name(&run.disconnects),
+            faults: faults(&run),
+            storms: Vec::new(),
+            capacity: None,
+            generator: Generator {
+                cpu_seconds: health::process_cpu_us() as f64 / 1e6,
+                busiest_worker: self.busiest.min(1.0),
+                max_rss_bytes: health::max_rss_bytes(),
+                workers: u32::try_from(self.workers).unwrap_or(u32::MAX),
+                processes: 1,
+                loop_lag_p999_us: quantile(&run, Metric::LoopLag, 0.999),
+                loop_lag_max_us: quantile(&run, Metric::LoopLag, 1.0),
+                schedule_lag_p99_us: quantile(&run, Metric::ScheduleLag, 0.99),
+                max_descriptors: peak,
+                backlog: run.count.backlog,
+                started_ratio,
+                clock: clock_words(job),
+                negative: run.count.negative,
+            },
+            thresholds: Vec::new(),
+            findings: Vec::new(),
+        };
+        finding::judge(&mut record, job, &run, interrupted);
+        record
+    }
+
+    fn phases(&self) -> Vec<Phase> {
+        let mut start = 0;
+        let mut phases = Vec::new();
+        for (phase, tallies) in self.job.phases.iter().zip(&self.tallies) {
+            if start >= self.end_us && !phases.is_empty() {
+                break;
+            }
+            let mut all = Tally::new(self.job.digits);
+            tallies.iter().for_each(|tally| all.add(tally));
+            phases.push(Phase {
+                name: phase.name.clone(),
+                kind: phase.kind.clone(),
+                label: phase.label.clone(),
+                start_us: start,
+                end_us: phase.end_us.min(self.end_us),
+                record: phase.record,
+                all: scope(&all),
+                populations: match tallies.as_slice() {
+                    [_] => Vec::new(),
+                    several => named(self.job, several),
+                },
+            });
+            start = phase.end_us;
+        }
+        phases
+    }
+
+    /// How sampled events spread over the streams. An event is due at as many streams as were open
+    /// at the end of the second in which it first arrived.
+    fn spread(&self, run: &mut Tally, recorded: &mut Tally) {
+        for tally in [run, recorded] {
+            for (_, spread) in self.fanouts.iter().flat_map(Fanout::spreads) {
+                tally.record(Metric::FanoutSkew, spread.last_us - spread.first_us);
+                let published = spread.published_us.and_then(|us| u64::try_from(us).ok());
+                if let Some(published) = published {
+                    let since = |us: u64| us.saturating_sub(published);
+                    tally.record(Metric::FanoutFirst, since(spread.first_us));
+                    tally.record(Metric::FanoutLast, since(spread.last_us));
+                }
+                let row = self.rows.iter().find(|row| row.end_us >= spread.first_us);
+                let due = row.map_or(spread.count, |row| row.streams.planned);
+                tally.count.fanout_arrived += spread.count;
+                tally.count.fanout_due += due.max(spread.count);
+            }
+        }
+    }
+}
+
+/// Lengthens a row by the one after it.
+fn join(row: &mut Row, next: Row) {
+    row.end_us = next.end_us;
+    row.streams = next.streams;
+    row.cpu_seconds += next.cpu_seconds;
+    let mut sum = Scope {
+        counts: row.counts,
+        metrics: std::mem::take(&mut row.metrics),
+    };
+    sum.add(&Scope {
+        counts: next.counts,
+        metrics: next.metrics,
+    });
+    row.counts = sum.counts;
+    row.metrics = sum.metrics;
+    for (mine, theirs) in row.populations.iter_mut().zip(&next.populations) {
+        mine.scope.add(&theirs.scope);
+    }
+}
+
+fn live(part: &Interval) -> Live {
+    Live {
+        planned: part.planned,
+        connecting: part.gauge.of(State::Connecting),
+        open: part.gauge.of(State::Open),
+        live: part.gauge.of(State::Live),
+        backoff: part.gauge.of(State::Backoff),
+        failed: part.gauge.of(State::Failed),
+    }
+}
+
+/// All samples of a tally with their entries in the dictionary; `delivery` is the better known of
+/// its two kinds.
+fn samples(tally: &Tally) -> Vec<(&'static Entry, Distribution)> {
+    let of = |metric: Metric| {
+        tally
+            .histogram(metric)
+            .map(|h| Distribution::from(h.clone()))
+    };
+    let mut all: Vec<_> = Metric::ALL
+        .into_iter()
+        .filter_map(|(metric, name)| Some((Entry::named(name)?, of(metric)?)))
+        .collect();
+    let delivery = of(Metric::DeliveryIntended).or_else(|| of(Metric::DeliverySent));
+    if let (Some(entry), Some(delivery)) = (Entry::named("delivery"), delivery) {
+        all.push((entry, delivery));
+    }
+    all
+}
+
+fn scope(tally: &Tally) -> Scope {
+    let samples = samples(tally).into_iter().map(|(entry, samples)| {
+        let synthetic = if entry.name == "gap_corrected" {
+            tally.count.synthetic
+        } else {
+            0
+        };
+        (entry, samples, synthetic)
+    });
+    Scope::new(tally.count, samples)
+}
+
+fn named(job: &Job, tallies: &[Tally]) -> Vec<PopulationScope> {
+    let populations = job.populations.iter().zip(tallies);
+    populations
+        .map(|(population, tally)| PopulationScope {
+            population: population.name.clone(),
+            scope: scope(tally),
+        })
+        .collect()
+}
+
+fn formulas(metrics: &BTreeMap<String, MetricValue>) -> BTreeMap<String, String> {
+    let entries = metrics.keys().filter_map(|name| Entry::named(name));
+    entries
+        .map(|entry| (entry.name.to_owned(), entry.formula.to_owned()))
+        .collect()
+}
+
+fn by_name<K: ToString>(counts: &BTreeMap<K, u64>) -> BTreeMap<String, u64> {
+    counts
+        .iter()
+        .map(|(cause, count)| (cause.to_string(), *count))
+        .collect()
+}
+
+fn faults(tally: &Tally) -> BTreeMap<String, u64> {
+    let name = |kind| match serde_json::to_value(kind) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => "other".to_owned(),
+    };
+    let mut faults: BTreeMap<String, u64> = BTreeMap::new();
+    for (kind, count) in &tally.faults {
+        *faults.entry(name(kind)).or_default() += count;
+    }
+    if tally.count.discarded_tails > 0 {
+        faults.insert("discarded-tail".to_owned(), tally.count.discarded_tails);
+    }
+    faults
+}
+
+pub(crate) fn quantile(tally: &Tally, metric: Metric, share: f64) -> u64 {
+    tally
+        .histogram(metric)
+        .map_or(0, |samples| samples.value_at_quantile(share))
+}
+
+fn clock_words(job: &Job) -> String {
+    let published = job
+        .populations
+        .iter()
+        .find_map(|population| population.role.expect.published.as_ref());
+    match published {
+        None => String::new(),
+        Some(published) if published.offset_us == 0 => "same-host".to_owned(),
+        Some(published) => format!("offset:{}us", published.offset_us),
+    }
+}

@@ -1,0 +1,34 @@
+//! Why a run could not be made, by blame. What a target does wrong is in the record, never here.
+
+use std::io;
+
+use ssekit_http::HttpError;
+
+/// Why there is no record.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// Environment: no runtime, no thread.
+    #[error("cannot start a worker: {0}")]
+    Runtime(#[source] io::Error),
+    /// Environment: the time to begin was over before everything was ready.
+    #[error("too late: the start time was over before this shard was ready")]
+    Late,
+    /// Caller: what is asked for cannot be sent, or trusted.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// Environment: the host has no address.
+    #[error("cannot resolve {host}: {why}")]
+    Unresolved {
+        /// Whose.
+        host: String,
+        /// Why.
+        why: String,
+    },
+    /// Environment: this machine cannot hold so many streams.
+    #[error("{0}")]
+    Preflight(String),
+    /// Ssekit: a worker ended without its last interval.
+    #[error("a worker failed")]
+    Worker,
+}

@@ -1,0 +1,94 @@
+//! What the streams of a population are expected to bring: how their events are read.
+
+use ssekit_http::ResponseHead;
+
+use crate::cause::Cause;
+use crate::stamp::Place;
+
+/// Gaps shorter than this make a burst, in microseconds.
+pub const BURST_WINDOW_US: u64 = 1_000;
+
+/// What is expected of each stream.
+#[derive(Debug, Clone, Default)]
+pub struct Expectation {
+    /// Status of the answer; 200 where none is given.
+    pub status: Option<u16>,
+    /// Essence of the media type, in lower case; any where none is given.
+    pub content_type: Option<String>,
+    /// Declared interval of the events in microseconds.
+    pub interval_us: Option<u64>,
+    /// Where the sequence number stands.
+    pub sequence: Option<Sequence>,
+    /// Where the time of publishing stands.
+    pub published: Option<Published>,
+    /// Longest wait for the first event, in microseconds.
+    pub first_event_timeout_us: Option<u64>,
+    /// Longest silence, in microseconds.
+    pub silence_timeout_us: Option<u64>,
+    /// What the last event of a finite stream looks like.
+    pub end: End,
+}
+
+/// A sequence number.
+#[derive(Debug, Clone)]
+pub struct Sequence {
+    /// Where.
+    pub place: Place,
+    /// Whether all streams of a topic see the same numbers.
+    pub shared: bool,
+}
+
+/// A time of publishing.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// Where.
+    pub place: Place,
+    /// Microseconds in one unit.
+    pub per_unit: u64,
+    /// Whether it is the intended instant, rather than that of sending.
+    pub intended: bool,
+    /// What to add to the stamp to get to the wall clock of this machine, in microseconds.
+    pub offset_us: i64,
+}
+
+/// How a stream ends by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum End {
+    /// It does not: an end is a disconnect.
+    #[default]
+    Never,
+    /// With an event of this type.
+    Event(String),
+    /// With an event of this data.
+    Data(String),
+    /// With the end of the response.
+    Eof,
+}
+
+impl Expectation {
+    /// Whether a head is the expected one.
+    ///
+    /// # Errors
+    /// What is not.
+    pub fn judge(&self, head: &ResponseHead) -> Result<(), Cause> {
+        if head.status != self.status.unwrap_or(200) {
+            return Err(Cause::Status(head.status));
+        }
+        let media_type = head.field("content-type").unwrap_or_default();
+        let essence = media_type
+            .split(|byte| *byte == b';')
+            .next()
+            .unwrap_or_default();
+        let is_other =
+            |wanted: &String| !essence.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes());
+        if self.content_type.as_ref().is_some_and(is_other) {
+            return Err(Cause::ContentType);
+        }
+        match head.field("content-encoding") {
+            Some(coding) if !coding.trim_ascii().eq_ignore_ascii_case(b"identity") => {
+                Err(Cause::ContentCoding)
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What a run found besides its numbers: bursts, its own limits, and the one word.
+
+use ssekit_record::{LoadFinding, LoadRecord, Verdict};
+
+use crate::assembly::quantile;
+use crate::cause::Cause;
+use crate::expectation::BURST_WINDOW_US;
+use crate::job::Job;
+use crate::metric::Metric;
+use crate::tally::Tally;
+
+/// Judges thresholds and the generator, and says the outcome.
+pub(crate) fn judge(record: &mut LoadRecord, job: &Job, run: &Tally, interrupted: bool) {
+    record.findings.extend(burst(job, run));
+    record
+        .findings
+        .extend(generator(record, job, run, interrupted));
+    let thresholds = job.thresholds.iter();
+    record.thresholds = thresholds
+        .map(|threshold| threshold.evaluate(record))
+        .collect();
+    if record.has_no_data() {
+        record.findings.push(LoadFinding {
+            id: "no-data".into(),
+            verdict: Verdict::Fail,
+            detail: no_data(record),
+        });
+    }
+    record.outcome = record.judged(interrupted);
+    record.summary = summary(record);
+}
+
+/// Bursts: events that arrive together although they were not made together.
+fn burst(job: &Job, run: &Tally) -> Option<LoadFinding> {
+    let held = run.groups_held;
+    let groups = held + run.groups_sent;
+    let finding = |verdict, detail| {
+        let id = "delivery.burst".into();
+        Some(LoadFinding {
+            id,
+            verdict,
+            detail,
+        })
+    };
+    if groups > 0 {
+        // Stamps tell: what was published apart and arrives together was held back.
+        if held < 3 || held * 2 < groups {
+            return None;
+        }
+        return finding(
+            Verdict::Warn,
+            format!(
+                "This stream is being buffered: {held} of {groups} groups of events arrived at once \
+                 though their stamps lie apart. Look for a proxy or a compressor that collects, or a \
+                 server that does not flush."
+            ),
+        );
+    }
+    let interval = job
+        .populations
+        .iter()
+        .find_map(|population| population.role.expect.interval_us);
+    let count = &run.count;
+    let gaps = count.gaps_short + count.gaps_long;
+    let batches = count.gaps_long.max(1);
+    let together = count.gaps_short as f64 / gaps.max(1) as f64;
+    // A server that is faster than the burst window cannot be told from a hop that collects.
+    let slow = quantile(run, Metric::Gap, 1.0 - 0.5 * (1.0 - together)) >= 20 * BURST_WINDOW_US;
+    if gaps < 20 || together < 0.5 || count.gaps_long < 3 || !slow {
+        return None;
+    }
+    let each = (gaps as f64 / batches as f64).round();
+    match interval {
+        Some(interval) if interval >= 2 * BURST_WINDOW_US => finding(
+            Verdict::Warn,
+            format!(
+                "This stream is being buffered: {:.0} % of the events came right after another, \
+                 about {each} at a time, though one each {} ms was declared. Look for a proxy or a \
+                 compressor that collects, or a server that does not flush; whether the server \
+                 makes them in batches, only stamps in the events can tell (expect.published_at).",
+                together * 100.0,
+                interval / 1000
+            ),
+        ),
+        _ => finding(
+            Verdict::Info,
+            format!(
+                "Events come about {each} at a time. Either something on the way collects them, or \
+                 the server makes them in batches: only a declared interval (expect.interval) or \
+                 stamps in the events (expect.published_at) can tell."
+            ),
+        ),
+    }
+}
+
+/// What the generator says of itself.
+fn generator(record: &LoadRecord, job: &Job, run: &Tally, interrupted: bool) -> Vec<LoadFinding> {
+    let verdict = if job.validity.strict {
+        Verdict::Error
+    } else {
+        Verdict::Warn
+    };
+    let mut findings = Vec::new();
+    let mut add = |id: &str, detail: String| {
+        let id = format!("generator.{id}");
+        findings.push(LoadFinding {
+            id,
+            verdict,
+            detail,
+        });
+    };
+    let (own, limits) = (&record.generator, &job.validity);
+    let ms = |us: u64| us as f64 / 1000.0;
+    if own.loop_lag_p999_us > limits.max_loop_lag_p999_us {
+        add(
+            "loop-lag",
+            format!(
+                "The generator's own loop was up to {:.1} ms late (99.9 % of samples; {:.1} ms are \
+                 allowed), so arrivals may be stamped that much too late. Give it more processor \
+                 time, more workers or another machine.",
+                ms(own.loop_lag_p999_us),
+                ms(limits.max_loop_lag_p999_us)
+            ),
+        );
+    }
+    if own.schedule_lag_p99_us > limits.max_schedule_lag_p99_us {
+        add(
+            "schedule-lag",
+            format!(
+                "Connections began up to {:.1} ms after their planned start (99 % of samples; {:.1} \
+                 ms are allowed). A longer ramp, more workers or more target or source addresses help.",
+                ms(own.schedule_lag_p99_us),
+                ms(limits.max_schedule_lag_p99_us)
+            ),
+        );
+    }
+    if limits.max_cpu.is_some_and(|most| own.busiest_worker > most) {
+        let busy = own.busiest_worker * 100.0;
+        add(
+            "cpu",
+            format!("A worker ran {busy:.0} % of the time in its busiest second."),
+        );
+    }
+    if own.started_ratio < limits.min_started_ratio && !interrupted {
+        let share = own.started_ratio * 100.0;
+        add(
+            "not-started",
+            format!("Only {share:.1} % of the planned streams were begun."),
+        );
+    }
+    for (cause, id, detail) in [
+        (
+            Cause::NoDescriptor,
+            "descriptors",
+            "this machine had no file descriptor left; raise `ulimit -n` or use --processes",
+        ),
+        (
+            Cause::NoPort,
+            "ports",
+            "this machine had no port left; use more target addresses or target.source_ips, or widen net.ipv4.ip_local_port_range",
+        ),
+        (
+            Cause::NoSource,
+            "source",
+            "a source address of target.source_ips cannot be used on this machine",
+        ),
+    ] {
+        if let Some(count) = run.errors.get(&cause) {
+            add(id, format!("{count} connections failed because {detail}."));
+        }
+    }
+    findings
+}
+
+fn no_data(record: &LoadRecord) -> String {
+    let most = record.errors.iter().max_by_key(|(_, count)| **count);
+    match (record.streams.opened, most) {
+        (0, Some((cause, count))) => {
+            format!("No stream opened: {count} attempts ended with {cause}.")
+        }
+        (0, None) => "No stream opened.".into(),
+        (opened, _) => format!("{opened} streams opened, and not one event came."),
+    }
+}
+
+/// The one sentence.
+fn summary(record: &LoadRecord) -> String {
+    let (streams, events) = (&record.streams, &record.events);
+    let first = |verdict| {
+        record
+            .findings
+            .iter()
+            .find(|finding| finding.verdict == verdict)
+    };
+    let failed = record
+        .thresholds
+        .iter()
+        .filter(|threshold| threshold.fails())
+        .count();
+    let what = format!(
+        "{} of {} streams opened, {} events in {:.1} s",
+        streams.opened,
+        streams.planned,
+        events.received,
+        record.elapsed_us as f64 / 1e6
+    );
+    match (
+        first(Verdict::Error).or_else(|| first(Verdict::Fail)),
+        failed,
+    ) {
+        (Some(finding), _) => format!("{what}. {}", finding.detail),
+        (None, 0) => format!("{what}."),
+        (None, failed) => format!(
+            "{what}; {failed} of {} thresholds did not hold.",
+            record.thresholds.len()
+        ),
+    }
+}

@@ -1,0 +1,125 @@
+//! What a run is to do: populations, the acts of the plan, phases, and what must hold.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use ssekit_record::{ScenarioSummary, Shard, Threshold};
+
+use crate::shift::Script;
+use crate::worker::Role;
+
+/// The acts of a plan, for one worker of so many: those of streams whose turn it is.
+pub type Plan = Arc<dyn Fn(u64, u64) -> Script + Send + Sync>;
+
+/// A run.
+pub struct Job {
+    /// URL to show, redacted.
+    pub target: String,
+    /// Scenario to show.
+    pub scenario: ScenarioSummary,
+    /// Part of the plan.
+    pub shard: Shard,
+    /// Populations by index.
+    pub populations: Vec<Population>,
+    /// What happens when.
+    pub plan: Plan,
+    /// Streams of the plan.
+    pub planned: u64,
+    /// Phases without gaps, from 0 on; there is at least one.
+    pub phases: Vec<JobPhase>,
+    /// What must hold.
+    pub thresholds: Vec<Threshold>,
+    /// What the generator must keep.
+    pub validity: Validity,
+    /// Significant decimal digits of histograms.
+    pub digits: u8,
+    /// Threads.
+    pub workers: usize,
+    /// When the run begins, on the wall clock; at once where there is none.
+    pub start_at: Option<SystemTime>,
+}
+
+/// A population.
+#[derive(Debug, Clone)]
+pub struct Population {
+    /// Its name.
+    pub name: String,
+    /// What its streams have in common.
+    pub role: Role,
+}
+
+/// A phase.
+#[derive(Debug, Clone)]
+pub struct JobPhase {
+    /// Its name.
+    pub name: String,
+    /// `ramp`, `hold` and so on.
+    pub kind: String,
+    /// Label of the author.
+    pub label: Option<String>,
+    /// Its end in microseconds.
+    pub end_us: u64,
+    /// Whether its samples are in the metrics of the run.
+    pub record: bool,
+}
+
+/// Limits beyond which a run says nothing about the target.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Validity {
+    /// 99.9 % of the samples of `loop_lag`, in microseconds.
+    pub max_loop_lag_p999_us: u64,
+    /// 99 % of the samples of `schedule_lag`, in microseconds.
+    pub max_schedule_lag_p99_us: u64,
+    /// Share of the time that the busiest worker ran, in its busiest second; none by default: a
+    /// worker may well be busy and in time.
+    pub max_cpu: Option<f64>,
+    /// Share of the planned starts that were begun.
+    pub min_started_ratio: f64,
+    /// Whether a breach makes the run invalid, or is only said.
+    pub strict: bool,
+}
+
+impl Default for Validity {
+    fn default() -> Self {
+        Self {
+            max_loop_lag_p999_us: 250_000,
+            max_schedule_lag_p99_us: 1_000_000,
+            max_cpu: None,
+            min_started_ratio: 0.99,
+            strict: true,
+        }
+    }
+}
+
+impl Job {
+    /// Workers where nothing else is asked for: one for each 25,000 streams, at most one for each
+    /// processor but one, which is left to the rest of the system.
+    pub fn workers_for(streams: u64) -> usize {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let wanted = usize::try_from(streams.div_ceil(25_000)).unwrap_or(usize::MAX);
+        wanted.clamp(1, processors.saturating_sub(1).max(1))
+    }
+
+    /// Ends of intervals: each second, and each end of a phase.
+    pub(crate) fn cuts(&self) -> Vec<u64> {
+        const SECOND: u64 = 1_000_000;
+        let mut cuts: Vec<u64> = self.phases.iter().map(|phase| phase.end_us).collect();
+        let end = cuts.last().copied().unwrap_or(0);
+        cuts.extend((1..=end / SECOND).map(|second| second * SECOND));
+        cuts.retain(|cut| *cut > 0);
+        cuts.sort_unstable();
+        cuts.dedup();
+        cuts
+    }
+
+    /// Index of the phase that an interval with this end lies in.
+    pub(crate) fn phase_of(&self, end_us: u64) -> usize {
+        let found = self.phases.iter().position(|phase| end_us <= phase.end_us);
+        found.unwrap_or(self.phases.len().saturating_sub(1))
+    }
+
+    /// When the plan is over.
+    pub fn length(&self) -> Duration {
+        Duration::from_micros(self.phases.last().map_or(0, |phase| phase.end_us))
+    }
+}

@@ -1,0 +1,57 @@
+//! Load on event streams: thousands of subscribers, what they measure, and whether to believe it.
+//!
+//! ```text
+//!  Job ─▶ worker threads, each with its own loop            coordinator
+//!         shift: acts when they are due                        │
+//!         seat:  one planned stream and its task               │ one interval a second
+//!         intake: read ▶ response ▶ parser ▶ tally  ──────────▶ assembly ▶ finding ▶ LoadRecord
+//! ```
+//!
+//! Nothing is shared between workers, locked or allocated for an event: a worker has one read
+//! buffer for all its streams and one set of histograms, which it hands over once a second. An
+//! arrival is stamped right after the read that brought it, before anything is parsed. A stream that
+//! has much to read gives way to the others after a few reads.
+//!
+//! Every latency counts from the intended instant and, apart from that, from the real one. What never
+//! came is counted, and what was still open when observation stopped is kept apart as censored.
+mod account;
+mod assembly;
+mod cause;
+mod clock;
+mod dial;
+mod error;
+mod expectation;
+mod fanout;
+mod finding;
+mod health;
+mod intake;
+mod job;
+mod ledger;
+mod metric;
+mod preflight;
+mod punctuality;
+mod quick;
+mod reconnect;
+mod request;
+mod run;
+mod seat;
+mod shift;
+mod stamp;
+mod subscriber;
+mod tally;
+mod worker;
+
+pub use dial::Dialer;
+pub use error::LoadError;
+pub use expectation::{End, Expectation, Published, Sequence};
+pub use job::{Job, JobPhase, Plan, Population, Validity};
+pub use preflight::check as preflight;
+pub use quick::Quick;
+pub use reconnect::ReconnectPolicy;
+pub use request::{RequestBytes, Requests};
+pub use run::{Progress, run};
+pub use seat::Break;
+pub use shift::{Act, Script};
+pub use stamp::Place;
+pub use subscriber::Pace;
+pub use worker::Role;

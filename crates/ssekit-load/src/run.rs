@@ -1,0 +1,142 @@
+//! A run: workers on threads, and the record of what they counted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, SystemTime};
+
+use ssekit_record::LoadRecord;
+
+use crate::assembly::Assembly;
+use crate::clock::Clock;
+use crate::error::LoadError;
+use crate::job::Job;
+use crate::shift::{Interval, Shift};
+use crate::worker::{Census, Worker};
+
+/// How long workers have to get ready before the first act.
+const LEAD: Duration = Duration::from_millis(50);
+/// How often a run looks whether it is to be given up.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What whoever watches a run is shown, once for each interval.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Progress<'a> {
+    /// The newest row of the series.
+    pub row: &'a ssekit_record::Interval,
+    /// Time since the beginning of the plan.
+    pub elapsed: Duration,
+    /// Length of the plan.
+    pub length: Duration,
+}
+
+/// Makes the run and gives its record. `stop` ends it early, with what was measured until then;
+/// `sink` is called for each interval.
+///
+/// # Errors
+/// When this machine cannot run it. What the target does wrong is in the record.
+pub fn run(
+    job: &Job,
+    stop: &Arc<AtomicBool>,
+    sink: &mut dyn FnMut(Progress<'_>),
+) -> Result<LoadRecord, LoadError> {
+    let clock = Clock::starting_in(lead(job)?);
+    let census = Arc::new(Census::default());
+    let (out, intervals) = channel();
+    let mut workers = Vec::new();
+    for index in 0..job.workers.max(1) {
+        workers.push(hire(job, index, clock, &census, stop, out.clone())?);
+    }
+    drop(out);
+    let mut assembly = Assembly::new(job, clock);
+    collect(job, &intervals, &mut assembly, sink)?;
+    for worker in workers {
+        worker.join().map_err(|_| LoadError::Worker)??;
+    }
+    Ok(assembly.record(census.peak(), stop.load(Ordering::Relaxed)))
+}
+
+/// How long it is until the run begins.
+fn lead(job: &Job) -> Result<Duration, LoadError> {
+    let Some(at) = job.start_at else {
+        return Ok(LEAD);
+    };
+    at.duration_since(SystemTime::now())
+        .map_err(|_| LoadError::Late)
+}
+
+fn hire(
+    job: &Job,
+    index: usize,
+    clock: Clock,
+    census: &Arc<Census>,
+    stop: &Arc<AtomicBool>,
+    out: Sender<Interval>,
+) -> Result<JoinHandle<Result<(), LoadError>>, LoadError> {
+    let shift = Shift {
+        worker: index,
+        script: (job.plan)(index as u64, job.workers.max(1) as u64),
+        cuts: job.cuts(),
+        stop: stop.clone(),
+        out,
+    };
+    let roles: Vec<_> = job
+        .populations
+        .iter()
+        .map(|population| population.role.clone())
+        .collect();
+    let (digits, census) = (job.digits, census.clone());
+    let seed = job.scenario.seed ^ (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    Builder::new()
+        .name(format!("worker {index}"))
+        .spawn(move || shift.work(Worker::new(clock, roles, digits, census, seed)))
+        .map_err(LoadError::Runtime)
+}
+
+/// Takes intervals until all workers have given their last one. An interval is complete when each of
+/// them has handed in its part.
+fn collect(
+    job: &Job,
+    intervals: &Receiver<Interval>,
+    assembly: &mut Assembly<'_>,
+    sink: &mut dyn FnMut(Progress<'_>),
+) -> Result<(), LoadError> {
+    let mut parts: BTreeMap<usize, Vec<Interval>> = BTreeMap::new();
+    loop {
+        match intervals.recv_timeout(LOOK) {
+            Ok(part) => parts.entry(part.index).or_default().push(part),
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        while parts
+            .first_key_value()
+            .is_some_and(|(_, all)| all.len() == job.workers.max(1))
+        {
+            let Some((_, all)) = parts.pop_first() else {
+                break;
+            };
+            show(job, assembly.take(all), sink);
+        }
+    }
+    // A run that was ended early may have cut workers off in different intervals.
+    while let Some((_, all)) = parts.pop_first() {
+        show(job, assembly.take(all), sink);
+    }
+    if assembly.is_empty() {
+        return Err(LoadError::Worker);
+    }
+    Ok(())
+}
+
+fn show(job: &Job, row: Option<&ssekit_record::Interval>, sink: &mut dyn FnMut(Progress<'_>)) {
+    if let Some(row) = row {
+        sink(Progress {
+            row,
+            elapsed: Duration::from_micros(row.end_us),
+            length: job.length(),
+        });
+    }
+}

@@ -1,0 +1,394 @@
+//! One planned stream in its worker: its state, and how to reach its task.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Poll, Waker};
+
+use ssekit_http::{Cutoff, ResponseCursor, ResponseHead, ResponsePart};
+use ssekit_proto::Parser;
+
+use crate::account::Account;
+use crate::cause::Cause;
+use crate::expectation::{End, Expectation};
+use crate::intake::Intake;
+use crate::metric::Metric;
+use crate::tally::Tally;
+use crate::worker::Worker;
+
+/// Where a stream stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum State {
+    /// Its start has not come.
+    Planned,
+    /// Connecting, or waiting for the head.
+    Connecting,
+    /// Open, without an event yet.
+    Open,
+    /// Open, and events come.
+    Live,
+    /// Waiting before the next attempt.
+    Backoff,
+    /// Ended for good before it should.
+    Failed,
+    /// Ended as it should.
+    Done,
+}
+
+/// What a stream is told from outside its task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Close, and do not come back.
+    Leave,
+    /// Break the connection off in this way at this time, and do as after any disconnect.
+    Drop {
+        /// How.
+        how: Break,
+        /// When the storm began.
+        storm_us: u64,
+    },
+    /// Something took too long.
+    TimedOut(Cause),
+}
+
+/// How a connection is broken off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Break {
+    /// Closed in order.
+    Fin,
+    /// Reset.
+    Rst,
+    /// Forgotten: the server is told nothing.
+    HalfOpen,
+}
+
+/// One planned stream.
+#[derive(Debug)]
+pub struct Seat {
+    /// Number in the whole plan.
+    pub number: u64,
+    /// Index of its population.
+    pub role: usize,
+    state: Cell<State>,
+    command: Cell<Option<Command>>,
+    waker: RefCell<Option<Waker>>,
+    inside: RefCell<Inside>,
+    /// Whether the worker will look at it again.
+    pub is_watched: Cell<bool>,
+    is_settled: Cell<bool>,
+}
+
+/// What the task works on.
+#[derive(Debug)]
+pub struct Inside {
+    /// Accounts.
+    pub account: Account,
+    /// Parser of the event stream.
+    pub parser: Parser,
+    /// Reader of the response going on.
+    pub cursor: ResponseCursor,
+}
+
+impl Seat {
+    /// A stream that is to start then.
+    pub fn new(number: u64, role: usize, account: Account) -> Self {
+        Self {
+            number,
+            role,
+            state: Cell::new(State::Planned),
+            command: Cell::new(None),
+            waker: RefCell::new(None),
+            is_watched: Cell::new(false),
+            is_settled: Cell::new(false),
+            inside: RefCell::new(Inside {
+                account,
+                parser: Parser::new(),
+                cursor: ResponseCursor::new(),
+            }),
+        }
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        self.state.get()
+    }
+
+    /// Moves on.
+    pub fn enter(&self, state: State, worker: &Worker) {
+        let before = self.state.replace(state);
+        worker.moved(before, state);
+    }
+
+    /// Tells the task something; only the last word counts.
+    pub fn tell(&self, command: Command) {
+        self.command.set(Some(command));
+        if let Some(waker) = self.waker.borrow().as_ref() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Looks at the accounts, or changes them, from outside.
+    pub fn with<T>(&self, look: impl FnOnce(&mut Inside) -> T) -> T {
+        look(&mut self.inside.borrow_mut())
+    }
+
+    /// Goes on with a step of the task until it is done or the stream is told something.
+    ///
+    /// # Errors
+    /// What it was told.
+    pub async fn obey<T>(&self, step: impl Future<Output = T>) -> Result<T, Command> {
+        let mut step = pin!(step);
+        poll_fn(|context| {
+            if let Some(command) = self.command.take() {
+                return Poll::Ready(Err(command));
+            }
+            let mut waker = self.waker.borrow_mut();
+            if !waker
+                .as_ref()
+                .is_some_and(|known| known.will_wake(context.waker()))
+            {
+                *waker = Some(context.waker().clone());
+            }
+            drop(waker);
+            step.as_mut().poll(context).map(Ok)
+        })
+        .await
+    }
+
+    /// Takes what one read brought.
+    ///
+    /// # Errors
+    /// Why nothing more is read of this response.
+    pub fn receive(&self, bytes: &[u8], at_us: u64, worker: &Worker) -> Result<(), Cause> {
+        let mut books = worker.books.borrow_mut();
+        let (tally, fanout) = books.of(self.role);
+        tally.count.reads += 1;
+        tally.count.wire_bytes += bytes.len() as u64;
+        let inside = &mut *self.inside.borrow_mut();
+        let mut input = bytes;
+        if inside.account.open_us.is_none() {
+            self.head(inside, &mut input, at_us, tally, worker)?;
+            if inside.account.open_us.is_none() {
+                return Ok(());
+            }
+        }
+        let mut intake = Intake {
+            clock: worker.clock,
+            expect: &worker.roles[self.role].expect,
+            account: &mut inside.account,
+            tally,
+            fanout,
+            at_us,
+            events: 0,
+        };
+        let (mut content, mut result) = (0, Ok(()));
+        while let Some(part) = inside.cursor.next(&mut input) {
+            match part {
+                ResponsePart::Data(data) => {
+                    content += data.len();
+                    if inside.parser.feed(data, &mut intake).is_err() {
+                        result = Err(Cause::Limit);
+                        break;
+                    }
+                }
+                ResponsePart::Fault(kind) => intake.tally.fault(kind),
+                ResponsePart::End => result = Err(Cause::Eof),
+                ResponsePart::Head(_) => {}
+            }
+        }
+        intake.finish(content);
+        let has_event = intake.events > 0;
+        if has_event && self.state.get() == State::Open {
+            self.enter(State::Live, worker);
+        }
+        if inside.account.is_ended {
+            return Err(Cause::End);
+        }
+        if inside.cursor.cutoff() == Cutoff::Broken {
+            return Err(Cause::Malformed);
+        }
+        result
+    }
+
+    fn head(
+        &self,
+        inside: &mut Inside,
+        input: &mut &[u8],
+        at_us: u64,
+        tally: &mut Tally,
+        worker: &Worker,
+    ) -> Result<(), Cause> {
+        match inside.cursor.next(input) {
+            None => Ok(()),
+            Some(ResponsePart::Head(head)) => {
+                self.open(&mut inside.account, &head, at_us, tally, worker)
+            }
+            Some(ResponsePart::Fault(kind)) => {
+                tally.fault(kind);
+                Err(Cause::Malformed)
+            }
+            Some(ResponsePart::Data(_) | ResponsePart::End) => Err(Cause::Malformed),
+        }
+    }
+
+    /// Judges the head; the stream is open when it is the expected one.
+    pub fn open(
+        &self,
+        account: &mut Account,
+        head: &ResponseHead,
+        at_us: u64,
+        tally: &mut Tally,
+        worker: &Worker,
+    ) -> Result<(), Cause> {
+        for kind in &head.faults {
+            tally.fault(*kind);
+        }
+        worker.roles[self.role].expect.judge(head)?;
+        let since = |us: u64| at_us - us.min(at_us);
+        if !account.has_opened {
+            account.has_opened = true;
+            tally.count.opened += 1;
+            tally.record(Metric::Headers, since(account.planned_us));
+            tally.record(Metric::HeadersRaw, since(account.connect_us));
+        } else {
+            tally.count.reconnects += 1;
+            account.ledger.resume();
+            if let Some(outage) = &account.outage {
+                tally.record(Metric::ReconnectHeaders, since(outage.since_us));
+            }
+        }
+        account.open_us = Some(at_us);
+        account.last_byte_us = at_us;
+        self.enter(State::Open, worker);
+        Ok(())
+    }
+
+    /// The connection ended by itself: what that means for the response.
+    pub fn cut(&self, cause: Cause) -> Cause {
+        let inside = self.inside.borrow();
+        match (cause, inside.cursor.cutoff()) {
+            (Cause::Eof, Cutoff::Unanswered) => Cause::Unanswered,
+            (Cause::Eof, Cutoff::Truncated) => Cause::Truncated,
+            (Cause::Eof, Cutoff::Broken) => Cause::Malformed,
+            _ => cause,
+        }
+    }
+
+    /// Closes the books of a connection that ended: open gaps are kept apart, and the next
+    /// connection begins with a clean parser.
+    pub fn close(&self, cause: Cause, at_us: u64, worker: &Worker) {
+        let mut books = worker.books.borrow_mut();
+        let (tally, fanout) = books.of(self.role);
+        let inside = &mut *self.inside.borrow_mut();
+        let expect = &worker.roles[self.role].expect;
+        let account = &mut inside.account;
+        let opened = account.open_us.take();
+        if let Some(open) = opened {
+            tally.disconnect(cause);
+            let life = match cause {
+                Cause::Client => Metric::StreamLifeCensored,
+                _ => Metric::StreamLife,
+            };
+            tally.record(life, at_us - open.min(at_us));
+            let ended = cause == Cause::End || cause == Cause::Eof && expect.end == End::Eof;
+            if let (Some(last), false) = (account.last_event_us, ended) {
+                tally.record(Metric::GapCensored, at_us - last.min(at_us));
+                tally.record(
+                    Metric::SilenceCensored,
+                    at_us - account.last_byte_us.min(at_us),
+                );
+            }
+            if ended {
+                tally.record(Metric::StreamTime, at_us - account.planned_us.min(at_us));
+            }
+        } else if cause != Cause::Client {
+            tally.error(cause);
+        }
+        let mut intake = Intake {
+            clock: worker.clock,
+            expect,
+            account,
+            tally,
+            fanout,
+            at_us,
+            events: 0,
+        };
+        if inside.parser.finish(&mut intake).discarded {
+            intake.tally.count.discarded_tails += 1;
+        }
+        inside.parser.reset();
+        let account = &mut inside.account;
+        account.last_event_us = None;
+        account.last_comment_us = None;
+        account.burst = None;
+        inside.cursor = ResponseCursor::new();
+    }
+
+    /// When something may have taken too long; `None` while it is not open, or may take for ever.
+    pub fn next_deadline(&self, expect: &Expectation) -> Option<u64> {
+        let inside = self.inside.borrow();
+        let account = &inside.account;
+        let open = account.open_us?;
+        let first = expect
+            .first_event_timeout_us
+            .filter(|_| account.last_event_us.is_none());
+        let first = first.map(|limit| open + limit);
+        let silence = expect.silence_timeout_us;
+        let silence = silence.map(|limit| account.last_byte_us + limit);
+        first.into_iter().chain(silence).min()
+    }
+
+    /// What has taken too long by now.
+    pub fn overdue(&self, expect: &Expectation, now_us: u64) -> Option<Cause> {
+        let due = self.next_deadline(expect)?;
+        if due > now_us {
+            return None;
+        }
+        let account = &self.inside.borrow().account;
+        let silent = expect.silence_timeout_us;
+        let silent = silent.is_some_and(|limit| account.last_byte_us + limit <= now_us);
+        Some(if silent {
+            Cause::SilenceTimeout
+        } else {
+            Cause::FirstEventTimeout
+        })
+    }
+
+    /// Closes the books for good, once: what is still open or due is kept apart.
+    pub fn settle(&self, at_us: u64, worker: &Worker) {
+        if self.is_settled.replace(true) {
+            return;
+        }
+        let mut books = worker.books.borrow_mut();
+        let (tally, _) = books.of(self.role);
+        let account = &self.inside.borrow().account;
+        if let Some(open) = account.open_us {
+            tally.record(Metric::StreamLifeCensored, at_us - open.min(at_us));
+            tally.record(
+                Metric::SilenceCensored,
+                at_us - account.last_byte_us.min(at_us),
+            );
+            if let Some(last) = account.last_event_us {
+                tally.record(Metric::GapCensored, at_us - last.min(at_us));
+            }
+        }
+        if !account.has_event {
+            let waited = at_us - account.planned_us.min(at_us);
+            tally.record(Metric::FirstEventCensored, waited);
+        }
+        if let Some(storm) = account.outage.as_ref().and_then(|outage| outage.storm_us) {
+            tally.record(Metric::StormRecoveryCensored, at_us - storm.min(at_us));
+        }
+        tally.count.eventless += u64::from(!account.has_event);
+        if account.is_ended {
+            return;
+        }
+        if let Some(schedule) = &account.schedule {
+            schedule.stop(at_us, |late, count| {
+                tally.record_n(Metric::TickLatenessCensored, late, count);
+                tally.count.ticks_due += count;
+            });
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What a worker does from the start of a run to its end: it starts streams when they are due, rolls
+//! its books every second, and watches itself.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::task::spawn_local;
+use tokio::time::{sleep, sleep_until};
+
+use crate::account::Account;
+use crate::error::LoadError;
+use crate::fanout::Fanout;
+use crate::metric::Metric;
+use crate::seat::{Break, Command, Seat};
+use crate::subscriber::subscribe;
+use crate::tally::Tally;
+use crate::worker::{Gauge, Worker};
+
+/// Something a worker does at its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Start the stream of this number.
+    Start {
+        /// Number in the whole plan.
+        number: u64,
+        /// Index of its population.
+        role: usize,
+    },
+    /// End a stream for good.
+    Leave {
+        /// Its number.
+        number: u64,
+    },
+    /// Break streams off.
+    Drop {
+        /// The stream of this number.
+        number: u64,
+        /// How.
+        how: Break,
+    },
+}
+
+/// Acts with their times in microseconds, in order of time.
+pub type Script = Box<dyn Iterator<Item = (u64, Act)> + Send>;
+
+/// What a worker counted in one interval.
+#[derive(Debug)]
+pub struct Interval {
+    /// Which worker.
+    pub worker: usize,
+    /// Its place in the run.
+    pub index: usize,
+    /// Its beginning and end.
+    pub span_us: (u64, u64),
+    /// By population.
+    pub tallies: Vec<Tally>,
+    /// Where streams stood at its end.
+    pub gauge: Gauge,
+    /// Streams that the plan wanted open at its end.
+    pub planned: u64,
+    /// CPU time of the worker's thread so far, in microseconds.
+    pub cpu_us: u64,
+    /// The samples of events by population; with the last interval only.
+    pub fanouts: Vec<Fanout>,
+}
+
+/// What a worker is given.
+pub struct Shift {
+    /// Index of the worker.
+    pub worker: usize,
+    /// What it does.
+    pub script: Script,
+    /// Ends of intervals, rising; the last one is the end of the run.
+    pub cuts: Vec<u64>,
+    /// Becomes true when the run is to end early.
+    pub stop: Arc<AtomicBool>,
+    /// Where intervals go.
+    pub out: Sender<Interval>,
+}
+
+/// How often loops look at the time.
+const BEAT: Duration = Duration::from_millis(10);
+/// Streams whose newest event's age is looked at in each beat.
+const STALENESS_SAMPLES: usize = 20;
+/// Tasks polled between two looks at the sockets.
+const EVENT_INTERVAL: u32 = 256;
+
+impl Shift {
+    /// Does it all.
+    ///
+    /// # Errors
+    /// When this machine gives no runtime.
+    pub fn work(self, worker: Worker) -> Result<(), LoadError> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .event_interval(EVENT_INTERVAL)
+            .build_local(LocalOptions::default())
+            .map_err(LoadError::Runtime)?;
+        let worker = Rc::new(worker);
+        runtime.block_on(self.run(worker));
+        runtime.shutdown_background();
+        Ok(())
+    }
+
+    async fn run(self, worker: Rc<Worker>) {
+        // Before that instant the clock stands still.
+        sleep_until(worker.clock.instant(0).into()).await;
+        let starts = spawn_local(act(worker.clone(), self.script));
+        let beat = spawn_local(beat(worker.clone()));
+        let mut begin = 0;
+        for (index, cut) in self.cuts.iter().enumerate() {
+            let is_last = index + 1 == self.cuts.len();
+            let end = wait_until(&worker, *cut, &self.stop).await;
+            let stopped = end < *cut;
+            if is_last || stopped {
+                starts.abort();
+                beat.abort();
+                worker.settle(end);
+            }
+            let interval = roll(
+                &worker,
+                (self.worker, index),
+                (begin, end),
+                is_last || stopped,
+            );
+            // Nobody listens only when the run was given up.
+            if self.out.send(interval).is_err() || stopped {
+                return;
+            }
+            begin = end;
+        }
+    }
+}
+
+/// Waits for a time of the run, or until the run is to end; tells when that was.
+async fn wait_until(worker: &Worker, due_us: u64, stop: &AtomicBool) -> u64 {
+    loop {
+        let now = worker.clock.now_us();
+        if now >= due_us {
+            return due_us;
+        }
+        if stop.load(Ordering::Relaxed) {
+            return now;
+        }
+        let step = Duration::from_micros(due_us - now).min(Duration::from_millis(50));
+        sleep(step).await;
+    }
+}
+
+/// Hands over what was counted.
+fn roll(
+    worker: &Worker,
+    (number, index): (usize, usize),
+    span_us: (u64, u64),
+    is_last: bool,
+) -> Interval {
+    let mut books = worker.books.borrow_mut();
+    Interval {
+        worker: number,
+        index,
+        span_us,
+        planned: worker.planned(),
+        tallies: books.tallies.iter_mut().map(Tally::take).collect(),
+        gauge: worker.gauge(),
+        cpu_us: crate::health::thread_cpu_us(),
+        fanouts: if is_last {
+            std::mem::take(&mut books.fanouts)
+        } else {
+            Vec::new()
+        },
+    }
+}
+
+/// Does each act when it is due.
+async fn act(worker: Rc<Worker>, script: Script) {
+    for (due_us, act) in script {
+        if worker.clock.now_us() < due_us {
+            sleep_until(worker.clock.instant(due_us).into()).await;
+        }
+        match act {
+            Act::Start { number, role } => start(&worker, number, role, due_us),
+            Act::Leave { number } => {
+                worker.unplan();
+                worker.tell(number, Command::Leave);
+            }
+            Act::Drop { number, how } => {
+                let storm_us = due_us;
+                worker.tell(number, Command::Drop { how, storm_us });
+            }
+        }
+    }
+}
+
+fn start(worker: &Rc<Worker>, number: u64, role: usize, due_us: u64) {
+    let account = Account::planned_at(due_us, worker.roles[role].expect.interval_us);
+    let seat = Rc::new(Seat::new(number, role, account));
+    worker.admit(&seat);
+    spawn_local(subscribe(worker.clone(), seat));
+}
+
+/// Regular work, which shows at the same time how late the loop is.
+async fn beat(worker: Rc<Worker>) {
+    let mut due = worker.clock.instant(worker.clock.now_us());
+    loop {
+        due += BEAT;
+        sleep_until(due.into()).await;
+        let (now, due_us) = (worker.clock.now_us(), worker.clock.us(due));
+        worker.books.borrow_mut().tallies[0].record(Metric::LoopLag, now.saturating_sub(due_us));
+        worker.look_after(now);
+        worker.sample_staleness(STALENESS_SAMPLES, now);
+        // After a stall the next beat is a beat from now: one stall is one sample of its length.
+        due = due.max(
+            worker
+                .clock
+                .instant(now.saturating_sub(BEAT.as_micros() as u64)),
+        );
+    }
+}

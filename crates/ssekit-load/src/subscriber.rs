@@ -1,0 +1,361 @@
+//! The task of one stream: connect, read, and come back.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, sleep_until, timeout};
+use tokio_rustls::client::TlsStream;
+
+use crate::account::Outage;
+use crate::cause::Cause;
+use crate::metric::Metric;
+use crate::seat::{Break, Command, Seat, State};
+use crate::worker::Worker;
+
+/// Reads of one stream in one turn at most: a busy stream must not starve the others.
+const READS_PER_TURN: usize = 4;
+
+/// A connection that carries one stream.
+#[derive(Debug)]
+pub enum Wire {
+    /// TCP alone.
+    Plain(TcpStream),
+    /// TLS on it.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Wire {
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, buf),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(context, buf),
+        }
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.write_all(bytes).await,
+            Self::Tls(stream) => {
+                stream.write_all(bytes).await?;
+                stream.flush().await
+            }
+        }
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
+
+    /// Ends the connection in this way; what is returned must be kept for it to stay half open.
+    fn break_off(self, how: Break) -> Option<Self> {
+        match how {
+            Break::Fin => None,
+            Break::Rst => {
+                // Where it cannot be asked for, the connection is closed in order.
+                let _ = self.tcp().set_zero_linger();
+                None
+            }
+            Break::HalfOpen => Some(self),
+        }
+    }
+}
+
+/// Runs a stream from its start to its end for good.
+pub async fn subscribe(worker: Rc<Worker>, seat: Rc<Seat>) {
+    loop {
+        seat.enter(State::Connecting, &worker);
+        // What opening needs is not kept while the stream is read.
+        let opened = Box::pin(open(&worker, &seat)).await;
+        let (ended, wire) = match opened {
+            Ok(mut wire) => {
+                worker.watch(&seat);
+                (read(&worker, &seat, &mut wire).await, Some(wire))
+            }
+            Err(ended) => (ended, None),
+        };
+        if !Box::pin(again(&worker, &seat, ended, wire)).await {
+            break;
+        }
+    }
+    worker.leave(&seat);
+}
+
+/// Why a connection is over.
+#[derive(Debug, Clone, Copy)]
+enum Ended {
+    Of(Cause),
+    Told(Command),
+}
+
+impl Ended {
+    fn cause(self) -> Cause {
+        match self {
+            Self::Of(cause) | Self::Told(Command::TimedOut(cause)) => cause,
+            Self::Told(Command::Leave | Command::Drop { .. }) => Cause::Client,
+        }
+    }
+}
+
+/// Connects, asks, and reads as far as the head.
+async fn open(worker: &Worker, seat: &Seat) -> Result<Wire, Ended> {
+    let role = &worker.roles[seat.role];
+    let begun = worker.clock.now_us();
+    let bytes = seat.with(|inside| {
+        let account = &mut inside.account;
+        account.connect_us = begun;
+        let mut books = worker.books.borrow_mut();
+        let (tally, _) = books.of(seat.role);
+        tally.count.attempts += 1;
+        match &mut account.outage {
+            Some(outage) => outage.attempts += 1,
+            None => {
+                tally.count.started += 1;
+                tally.record(Metric::ScheduleLag, begun - account.planned_us.min(begun));
+            }
+        }
+        let id = inside.parser.last_event_id();
+        let id = if role.reconnect.last_event_id { id } else { "" };
+        role.requests.of(seat.number).resuming(id)
+    });
+    let connecting = async {
+        let stream = role.dialer.connect(seat.number).await?;
+        let connected = worker.clock.now_us();
+        worker.record(seat, Metric::TcpConnect, connected - begun);
+        let mut wire = role.dialer.secure(stream).await?;
+        if matches!(wire, Wire::Tls(_)) {
+            worker.record(
+                seat,
+                Metric::TlsHandshake,
+                worker.clock.now_us() - connected,
+            );
+        }
+        wire.write(&bytes)
+            .await
+            .map_err(|error| Cause::of_io(&error))?;
+        Ok(wire)
+    };
+    let mut wire = seat
+        .obey(connecting)
+        .await
+        .map_err(Ended::Told)?
+        .map_err(Ended::Of)?;
+    let head = async {
+        poll_fn(|context| {
+            loop {
+                match take(worker, seat, &mut wire, context) {
+                    Poll::Ready(Ok(_)) if seat.state() == State::Connecting => {}
+                    Poll::Ready(Ok(_)) => return Poll::Ready(Ok(())),
+                    Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await
+    };
+    let head = seat.obey(timeout(role.head_timeout, head)).await;
+    match head.map_err(Ended::Told)? {
+        Ok(Ok(())) => Ok(wire),
+        Ok(Err(cause)) => Err(Ended::Of(cause)),
+        Err(_) => Err(Ended::Of(Cause::HeadTimeout)),
+    }
+}
+
+/// Reads until the stream is over.
+async fn read(worker: &Worker, seat: &Seat, wire: &mut Wire) -> Ended {
+    if let Some(pace) = &worker.roles[seat.role].pace {
+        return Box::pin(read_slowly(worker, seat, wire, pace)).await;
+    }
+    let reading = poll_fn(|context| {
+        for _ in 0..READS_PER_TURN {
+            match take(worker, seat, wire, context) {
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(cause)) => return Poll::Ready(cause),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        worker.books.borrow_mut().of(seat.role).0.count.backlog += 1;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    });
+    seat.obey(reading).await.map_or_else(Ended::Told, Ended::Of)
+}
+
+/// One read, stamped right after it.
+fn take(
+    worker: &Worker,
+    seat: &Seat,
+    wire: &mut Wire,
+    context: &mut Context<'_>,
+) -> Poll<Result<usize, Cause>> {
+    take_at_most(usize::MAX, worker, seat, wire, context)
+}
+
+fn take_at_most(
+    most: usize,
+    worker: &Worker,
+    seat: &Seat,
+    wire: &mut Wire,
+    context: &mut Context<'_>,
+) -> Poll<Result<usize, Cause>> {
+    let mut buffer = worker.buffer.borrow_mut();
+    let most = most.min(buffer.len());
+    let mut buf = ReadBuf::new(&mut buffer[..most]);
+    let read = match wire.poll_read(context, &mut buf) {
+        Poll::Pending => return Poll::Pending,
+        Poll::Ready(read) => read,
+    };
+    let at_us = worker.clock.us(Instant::now());
+    Poll::Ready(match read {
+        Ok(()) if buf.filled().is_empty() => Err(seat.cut(Cause::Eof)),
+        Ok(()) => {
+            let count = buf.filled().len();
+            seat.receive(buf.filled(), at_us, worker).map(|()| count)
+        }
+        Err(error) => Err(seat.cut(Cause::of_io(&error))),
+    })
+}
+
+/// How slowly a stream is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pace {
+    /// Bytes a second.
+    pub bytes_per_s: Option<u64>,
+    /// Pauses: how long, and how often one begins.
+    pub pause: Option<(Duration, Duration)>,
+}
+
+/// Bytes taken at once by a stream that reads at a rate.
+const SIP: usize = 4096;
+
+async fn read_slowly(worker: &Worker, seat: &Seat, wire: &mut Wire, pace: &Pace) -> Ended {
+    let mut next_pause = pace.pause.map(|(_, every)| Instant::now() + every);
+    loop {
+        if let (Some(at), Some((pause, every))) = (next_pause, pace.pause)
+            && Instant::now() >= at
+        {
+            if let Err(command) = seat.obey(sleep(pause)).await {
+                return Ended::Told(command);
+            }
+            next_pause = Some(at + every.max(pause));
+        }
+        let most = match pace.bytes_per_s {
+            Some(rate) => SIP.min(rate.max(1) as usize),
+            None => usize::MAX,
+        };
+        let begun = Instant::now();
+        let sip = poll_fn(|context| take_at_most(most, worker, seat, wire, context));
+        let sip = match next_pause {
+            Some(at) => match seat.obey(timeout(at - begun.min(at), sip)).await {
+                Ok(Err(_)) => continue,
+                Ok(Ok(sip)) => Ok(sip),
+                Err(command) => Err(command),
+            },
+            None => seat.obey(sip).await,
+        };
+        let taken = match sip {
+            Ok(Ok(taken)) => taken,
+            Ok(Err(cause)) => return Ended::Of(cause),
+            Err(command) => return Ended::Told(command),
+        };
+        if let Some(rate) = pace.bytes_per_s {
+            let due = begun + Duration::from_secs_f64(taken as f64 / rate.max(1) as f64);
+            if let Err(command) = seat.obey(sleep_until(due.into())).await {
+                return Ended::Told(command);
+            }
+        }
+    }
+}
+
+/// Closes the books of a connection, and waits for the next attempt if there is to be one.
+async fn again(worker: &Worker, seat: &Seat, ended: Ended, wire: Option<Wire>) -> bool {
+    let at_us = worker.clock.now_us();
+    let cause = ended.cause();
+    let was_open = seat.with(|inside| inside.account.open_us.is_some());
+    seat.close(cause, at_us, worker);
+    let mut half_open = None;
+    if let (Ended::Told(Command::Drop { how, .. }), Some(wire)) = (ended, wire) {
+        half_open = wire.break_off(how);
+    }
+    if let Some(wire) = half_open {
+        worker.forget(wire);
+    }
+    let role = &worker.roles[seat.role];
+    let dropped = matches!(ended, Ended::Told(Command::Drop { .. }));
+    let attempts = seat.with(|inside| {
+        inside
+            .account
+            .outage
+            .as_ref()
+            .map_or(0, |outage| outage.attempts)
+    });
+    let attempts = if was_open { 0 } else { attempts };
+    let returns = role.reconnect.enabled && dropped || role.reconnect.reconnects(cause, attempts);
+    if !returns {
+        seat.enter(worker.verdict(seat, cause), worker);
+        return false;
+    }
+    let (retry_ms, wait_ms) = seat.with(|inside| {
+        let storm_us = match ended {
+            Ended::Told(Command::Drop { storm_us, .. }) => Some(storm_us),
+            _ => None,
+        };
+        let account = &mut inside.account;
+        let is_initial = !account.has_opened;
+        let outage = account.outage.get_or_insert_with(|| {
+            Box::new(Outage {
+                since_us: at_us,
+                attempts: u64::from(is_initial),
+                is_initial,
+                ..Outage::default()
+            })
+        });
+        outage.storm_us = outage.storm_us.or(storm_us);
+        let failed = if was_open { 0 } else { outage.attempts };
+        let failed = u32::try_from(failed).unwrap_or(u32::MAX);
+        role.reconnect
+            .wait_ms(inside.parser.retry_ms(), failed, worker.random())
+    });
+    seat.enter(State::Backoff, worker);
+    let due = at_us + wait_ms * 1000;
+    if let Err(told) = seat
+        .obey(sleep_until(worker.clock.instant(due).into()))
+        .await
+    {
+        match told {
+            Command::Leave => {
+                seat.enter(worker.verdict(seat, Cause::Client), worker);
+                return false;
+            }
+            // It is not connected: there is nothing to drop or to wait for.
+            Command::Drop { .. } | Command::TimedOut(_) => {
+                let _ = seat
+                    .obey(sleep_until(worker.clock.instant(due).into()))
+                    .await;
+            }
+        }
+    }
+    let now = worker.clock.now_us();
+    worker.record(
+        seat,
+        Metric::RetryDelay,
+        (now - at_us).saturating_sub(retry_ms * 1000),
+    );
+    seat.with(|inside| {
+        if let Some(outage) = &mut inside.account.outage {
+            outage.waited_us += wait_ms * 1000;
+        }
+    });
+    true
+}

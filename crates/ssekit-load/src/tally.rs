@@ -1,0 +1,194 @@
+//! What one worker counted of one population in one interval; what intervals add up to.
+
+use std::collections::{BTreeMap, HashMap};
+
+use hdrhistogram::Histogram;
+use ssekit_record::{FaultKind, LoadCounts};
+
+use crate::cause::Cause;
+use crate::metric::Metric;
+
+/// Longest time a histogram tells apart from longer ones: an hour, in microseconds.
+pub const LONGEST_US: u64 = 3_600_000_000;
+
+/// Histograms and counters. Histograms are made when their first sample comes and grow with the
+/// largest: most runs use a few of them.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    histograms: Vec<Option<Box<Histogram<u64>>>>,
+    digits: u8,
+    /// Counters.
+    pub count: LoadCounts,
+    /// Groups of events in a burst, by whether their stamps lie apart: held back on the way, or sent
+    /// together.
+    pub groups_held: u64,
+    /// See `groups_held`.
+    pub groups_sent: u64,
+    /// Connections and streams that failed to open, by cause.
+    pub errors: BTreeMap<Cause, u64>,
+    /// Streams that ended after they were open, by cause.
+    pub disconnects: BTreeMap<Cause, u64>,
+    /// What the grammar of HTTP or the stream does not allow.
+    pub faults: HashMap<FaultKind, u64>,
+}
+
+impl Tally {
+    /// With so many significant decimal digits, 1 to 5.
+    pub fn new(digits: u8) -> Self {
+        Self {
+            histograms: vec![None; Metric::ALL.len()],
+            digits,
+            count: LoadCounts::default(),
+            groups_held: 0,
+            groups_sent: 0,
+            errors: BTreeMap::new(),
+            disconnects: BTreeMap::new(),
+            faults: HashMap::new(),
+        }
+    }
+
+    /// Takes a sample.
+    #[inline]
+    pub fn record(&mut self, metric: Metric, value: u64) {
+        self.record_n(metric, value, 1);
+    }
+
+    /// Takes the same sample so many times.
+    #[inline]
+    pub fn record_n(&mut self, metric: Metric, value: u64, count: u64) {
+        let digits = self.digits;
+        let histogram = self.histograms[metric as usize].get_or_insert_with(|| empty(digits));
+        // It resizes itself, and the value is bounded.
+        let recorded = histogram.record_n(value.min(LONGEST_US), count);
+        debug_assert!(recorded.is_ok(), "{recorded:?}");
+    }
+
+    /// Takes a sample and, where it is longer than the interval, those that it kept from being
+    /// taken: one interval less, two intervals less, and so on. Returns how many these are.
+    pub fn record_corrected(&mut self, metric: Metric, value: u64, interval: u64) -> u64 {
+        const FILLED: u64 = 1000;
+        self.record(metric, value);
+        let missing = (value / interval.max(1)).saturating_sub(1);
+        let step = missing.div_ceil(FILLED).max(1);
+        let mut filled = 0;
+        while filled < missing {
+            let count = step.min(missing - filled);
+            let back = filled + count.div_ceil(2);
+            self.record_n(metric, value - back * interval, count);
+            filled += count;
+        }
+        missing
+    }
+
+    /// The samples of a metric, if there are any.
+    pub fn histogram(&self, metric: Metric) -> Option<&Histogram<u64>> {
+        self.histograms[metric as usize].as_deref()
+    }
+
+    /// Counts one.
+    pub fn error(&mut self, cause: Cause) {
+        self.count.errors += 1;
+        *self.errors.entry(cause).or_default() += 1;
+    }
+
+    /// Counts one.
+    pub fn disconnect(&mut self, cause: Cause) {
+        if cause != Cause::Client {
+            self.count.disconnects += 1;
+            *self.disconnects.entry(cause).or_default() += 1;
+        }
+    }
+
+    /// Counts one.
+    pub fn fault(&mut self, kind: FaultKind) {
+        self.count.faults += 1;
+        *self.faults.entry(kind).or_default() += 1;
+    }
+
+    /// Adds another interval, worker or population.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.histograms.iter_mut().zip(&other.histograms) {
+            let Some(theirs) = theirs else { continue };
+            let digits = self.digits;
+            let mine = mine.get_or_insert_with(|| empty(digits));
+            // Both resize themselves, so no value of one is out of the range of the other.
+            let added = mine.add(theirs.as_ref());
+            debug_assert!(added.is_ok(), "{added:?}");
+        }
+        self.count.add(&other.count);
+        self.groups_held += other.groups_held;
+        self.groups_sent += other.groups_sent;
+        let maps = [
+            (&mut self.errors, &other.errors),
+            (&mut self.disconnects, &other.disconnects),
+        ];
+        for (mine, theirs) in maps {
+            for (cause, count) in theirs {
+                *mine.entry(*cause).or_default() += count;
+            }
+        }
+        for (kind, count) in &other.faults {
+            *self.faults.entry(*kind).or_default() += count;
+        }
+    }
+
+    /// Takes what was counted and begins anew.
+    pub fn take(&mut self) -> Self {
+        let digits = self.digits;
+        std::mem::replace(self, Self::new(digits))
+    }
+}
+
+fn empty(digits: u8) -> Box<Histogram<u64>> {
+    let digits = digits.clamp(1, 5);
+    #[expect(clippy::expect_used, reason = "1 to 5 digits are valid")]
+    let mut histogram = Histogram::new(digits).expect("valid bounds");
+    histogram.auto(true);
+    Box::new(histogram)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn correction_fills_in_what_a_stall_kept_from_being_taken() {
+        let mut tally = Tally::new(3);
+        assert_eq!(tally.record_corrected(Metric::GapCorrected, 100, 100), 0);
+        assert_eq!(tally.record_corrected(Metric::GapCorrected, 450, 100), 3);
+        let histogram = tally.histogram(Metric::GapCorrected).unwrap();
+        let values: Vec<u64> = histogram
+            .iter_recorded()
+            .map(|v| v.value_iterated_to())
+            .collect();
+        assert_eq!(values, [100, 150, 250, 350, 450]);
+    }
+
+    #[test]
+    fn a_long_stall_is_filled_in_bounded_steps_that_keep_the_count() {
+        let mut tally = Tally::new(3);
+        assert_eq!(
+            tally.record_corrected(Metric::GapCorrected, 1_000_000, 10),
+            99_999
+        );
+        let histogram = tally.histogram(Metric::GapCorrected).unwrap();
+        assert_eq!(histogram.len(), 100_000);
+        let median = histogram.value_at_quantile(0.5);
+        assert!((499_000..502_000).contains(&median), "{median}");
+    }
+
+    #[test]
+    fn adding_gives_the_percentiles_of_all_samples() {
+        let (mut all, mut odd, mut even) = (Tally::new(3), Tally::new(3), Tally::new(3));
+        for value in 1..2000 {
+            all.record(Metric::Gap, value * 37);
+            let half = if value % 2 == 0 { &mut even } else { &mut odd };
+            half.record(Metric::Gap, value * 37);
+            half.count.received += 1;
+        }
+        odd.add(&even);
+        assert_eq!(odd.count.received, 1999);
+        assert_eq!(odd.histogram(Metric::Gap), all.histogram(Metric::Gap));
+    }
+}

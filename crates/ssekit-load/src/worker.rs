@@ -1,0 +1,333 @@
+//! One thread with a runtime of its own, its streams, and what it counts of them.
+//!
+//! Nothing here is shared with other workers but the number of open streams. Once a second a worker
+//! hands over what it counted, and begins anew.
+
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use crate::cause::Cause;
+use crate::clock::Clock;
+use crate::dial::Dialer;
+use crate::expectation::{End, Expectation};
+use crate::fanout::Fanout;
+use crate::metric::Metric;
+use crate::reconnect::ReconnectPolicy;
+use crate::request::Requests;
+use crate::seat::{Command, Seat, State};
+use crate::subscriber::{Pace, Wire};
+use crate::tally::Tally;
+
+/// Bytes read at once at most. All streams of a worker share one buffer of this size.
+const BUFFER: usize = 64 * 1024;
+
+/// What all streams of a population have in common.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// What they are expected to bring.
+    pub expect: Expectation,
+    /// How they connect.
+    pub dialer: Dialer,
+    /// What they ask.
+    pub requests: Requests,
+    /// Whether and when they come back.
+    pub reconnect: ReconnectPolicy,
+    /// Longest wait for a head.
+    pub head_timeout: Duration,
+    /// How slowly they read, if slowly.
+    pub pace: Option<Pace>,
+}
+
+/// How many streams stand where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gauge {
+    /// By [`State`].
+    pub streams: [u64; 7],
+}
+
+impl Gauge {
+    /// How many stand there.
+    pub fn of(&self, state: State) -> u64 {
+        self.streams[state as usize]
+    }
+}
+
+/// The open streams of all workers, and the most there were at once.
+#[derive(Debug, Default)]
+pub struct Census {
+    open: AtomicI64,
+    peak: AtomicI64,
+}
+
+impl Census {
+    fn change(&self, by: i64) {
+        let open = self.open.fetch_add(by, Ordering::Relaxed) + by;
+        if by > 0 {
+            self.peak.fetch_max(open, Ordering::Relaxed);
+        }
+    }
+
+    /// The most open streams at once.
+    pub fn peak(&self) -> u64 {
+        self.peak.load(Ordering::Relaxed).max(0) as u64
+    }
+}
+
+/// What a worker counts, by population.
+#[derive(Debug)]
+pub struct Books {
+    /// Tallies.
+    pub tallies: Vec<Tally>,
+    /// Samples of events.
+    pub fanouts: Vec<Fanout>,
+}
+
+impl Books {
+    /// Those of a population.
+    #[inline]
+    pub fn of(&mut self, role: usize) -> (&mut Tally, &mut Fanout) {
+        (&mut self.tallies[role], &mut self.fanouts[role])
+    }
+}
+
+/// The state of a worker, shared by its tasks.
+#[derive(Debug)]
+pub struct Worker {
+    /// The clock of the run.
+    pub clock: Clock,
+    /// Populations.
+    pub roles: Vec<Role>,
+    /// What is counted.
+    pub books: RefCell<Books>,
+    /// The read buffer of all streams.
+    pub buffer: RefCell<Vec<u8>>,
+    seats: RefCell<Vec<Rc<Seat>>>,
+    numbered: RefCell<HashMap<u64, Weak<Seat>>>,
+    watched: RefCell<BinaryHeap<Reverse<Watch>>>,
+    gauge: Cell<Gauge>,
+    planned: Cell<u64>,
+    census: Arc<Census>,
+    half_open: RefCell<Vec<Wire>>,
+    random: Cell<u64>,
+}
+
+/// When a stream is to be looked at for what takes too long.
+#[derive(Debug)]
+struct Watch {
+    due_us: u64,
+    seat: Weak<Seat>,
+}
+
+impl PartialEq for Watch {
+    fn eq(&self, other: &Self) -> bool {
+        self.due_us == other.due_us
+    }
+}
+
+impl Eq for Watch {}
+
+impl PartialOrd for Watch {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Watch {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.due_us.cmp(&other.due_us)
+    }
+}
+
+impl Worker {
+    /// Without streams. `digits` is the precision of histograms, `seed` that of chance.
+    pub fn new(clock: Clock, roles: Vec<Role>, digits: u8, census: Arc<Census>, seed: u64) -> Self {
+        let books = Books {
+            tallies: roles.iter().map(|_| Tally::new(digits)).collect(),
+            fanouts: roles.iter().map(|_| Fanout::default()).collect(),
+        };
+        Self {
+            clock,
+            roles,
+            books: RefCell::new(books),
+            buffer: RefCell::new(vec![0; BUFFER]),
+            seats: RefCell::default(),
+            numbered: RefCell::default(),
+            watched: RefCell::default(),
+            gauge: Cell::default(),
+            planned: Cell::default(),
+            census,
+            half_open: RefCell::default(),
+            random: Cell::new(seed | 1),
+        }
+    }
+
+    /// Takes a seat in, whose task is about to run.
+    pub fn admit(&self, seat: &Rc<Seat>) {
+        self.seats.borrow_mut().push(seat.clone());
+        self.numbered
+            .borrow_mut()
+            .insert(seat.number, Rc::downgrade(seat));
+        let mut gauge = self.gauge.get();
+        gauge.streams[State::Planned as usize] += 1;
+        self.gauge.set(gauge);
+        self.planned.set(self.planned.get() + 1);
+    }
+
+    /// Streams that the plan wants open now.
+    pub fn planned(&self) -> u64 {
+        self.planned.get()
+    }
+
+    /// The plan does not want a stream open any more.
+    pub fn unplan(&self) {
+        self.planned.set(self.planned.get().saturating_sub(1));
+    }
+
+    /// How many streams stand where.
+    pub fn gauge(&self) -> Gauge {
+        self.gauge.get()
+    }
+
+    /// A stream moved from one state to another.
+    pub fn moved(&self, from: State, to: State) {
+        let mut gauge = self.gauge.get();
+        gauge.streams[from as usize] -= 1;
+        gauge.streams[to as usize] += 1;
+        self.gauge.set(gauge);
+        let is_open = |state| matches!(state, State::Open | State::Live);
+        match (is_open(from), is_open(to)) {
+            (false, true) => self.census.change(1),
+            (true, false) => self.census.change(-1),
+            _ => {}
+        }
+    }
+
+    /// Takes a sample of a stream.
+    pub fn record(&self, seat: &Seat, metric: Metric, value: u64) {
+        self.books.borrow_mut().tallies[seat.role].record(metric, value);
+    }
+
+    /// 64 bits of chance (xorshift64*).
+    pub fn random(&self) -> u64 {
+        let mut x = self.random.get();
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+        self.random.set(x);
+        x.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// What became of a stream that ended for good like this.
+    pub fn verdict(&self, seat: &Seat, cause: Cause) -> State {
+        let expect = &self.roles[seat.role].expect;
+        let planned = match cause {
+            Cause::Client | Cause::End | Cause::Status(204) => true,
+            Cause::Eof => expect.end == End::Eof || self.roles[seat.role].reconnect.eof_finishes,
+            _ => false,
+        };
+        let mut books = self.books.borrow_mut();
+        let count = &mut books.tallies[seat.role].count;
+        if planned {
+            count.finished += 1;
+            State::Done
+        } else {
+            count.failed += 1;
+            State::Failed
+        }
+    }
+
+    /// The task of a seat is over. What ended as it should is not looked at any more.
+    pub fn leave(&self, seat: &Seat) {
+        self.numbered.borrow_mut().remove(&seat.number);
+        if seat.state() == State::Done {
+            seat.settle(self.clock.now_us(), self);
+        }
+    }
+
+    /// Keeps a connection that the server is to think of as alive.
+    pub fn forget(&self, wire: Wire) {
+        self.half_open.borrow_mut().push(wire);
+    }
+
+    /// Tells the stream of this number something, if it is there.
+    pub fn tell(&self, number: u64, command: Command) {
+        let seat = self.numbered.borrow().get(&number).and_then(Weak::upgrade);
+        if let Some(seat) = seat {
+            seat.tell(command);
+        }
+    }
+
+    /// Looks at a stream again when it may have taken too long; called when it opens.
+    pub fn watch(&self, seat: &Rc<Seat>) {
+        if seat.is_watched.get() {
+            return;
+        }
+        if let Some(due_us) = seat.next_deadline(&self.roles[seat.role].expect) {
+            seat.is_watched.set(true);
+            let seat = Rc::downgrade(seat);
+            self.watched
+                .borrow_mut()
+                .push(Reverse(Watch { due_us, seat }));
+        }
+    }
+
+    /// Ends the streams that have taken too long by now.
+    pub fn look_after(&self, now_us: u64) {
+        loop {
+            let mut watched = self.watched.borrow_mut();
+            if watched
+                .peek()
+                .is_none_or(|Reverse(watch)| watch.due_us > now_us)
+            {
+                return;
+            }
+            let watch = watched.pop();
+            drop(watched);
+            let Some(seat) = watch.and_then(|Reverse(watch)| watch.seat.upgrade()) else {
+                continue;
+            };
+            seat.is_watched.set(false);
+            match seat.overdue(&self.roles[seat.role].expect, now_us) {
+                Some(cause) => seat.tell(Command::TimedOut(cause)),
+                None => self.watch(&seat),
+            }
+        }
+    }
+
+    /// Samples the age of the newest event of so many streams, chosen by chance.
+    pub fn sample_staleness(&self, samples: usize, now_us: u64) {
+        for _ in 0..samples {
+            let mut seats = self.seats.borrow_mut();
+            let len = seats.len();
+            if len == 0 {
+                return;
+            }
+            let at = (self.random() % len as u64) as usize;
+            let seat = seats[at].clone();
+            if seat.state() == State::Done {
+                seats.swap_remove(at);
+                continue;
+            }
+            drop(seats);
+            let newest = seat.with(|inside| inside.account.newest_us);
+            self.record(&seat, Metric::Staleness, now_us - newest.min(now_us));
+        }
+    }
+
+    /// The seats, those of streams that ended as they should perhaps left out.
+    pub fn seats(&self) -> Vec<Rc<Seat>> {
+        self.seats.borrow().clone()
+    }
+
+    /// Closes all books when observation stops.
+    pub fn settle(&self, at_us: u64) {
+        for seat in self.seats() {
+            seat.settle(at_us, self);
+        }
+    }
+}

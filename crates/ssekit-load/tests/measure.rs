@@ -1,0 +1,370 @@
+//! Delays, losses and ends that a server makes on purpose show in the right metric with the right size.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod origin;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use origin::{Origin, above, measured, stats, until};
+use ssekit_load::{Expectation, Place, Published, Sequence, run};
+use ssekit_record::{ExitCode, LoadOutcome, Threshold, Verdict};
+
+const MS: Duration = Duration::from_millis(1);
+
+fn by_id() -> Option<Sequence> {
+    Some(Sequence {
+        place: Place::Id,
+        shared: false,
+    })
+}
+
+fn stamped() -> Option<Published> {
+    Some(Published {
+        place: Place::in_data("/ts"),
+        per_unit: 1,
+        intended: false,
+        offset_us: 0,
+    })
+}
+
+#[test]
+fn every_event_of_every_stream_is_counted_once() {
+    let origin = Origin::start(|visit| {
+        visit.open();
+        (1..=40).for_each(|id| {
+            visit.event(id);
+        });
+        visit.linger();
+    });
+    let mut quick = origin.quick(30, 800 * MS);
+    quick.expect.sequence = by_id();
+    let record = measured(&quick);
+    assert_eq!(record.events.received, 1200);
+    assert_eq!(record.events.received, origin.sent.load(Ordering::SeqCst));
+    assert_eq!(
+        (
+            record.streams.planned,
+            record.streams.opened,
+            record.streams.peak
+        ),
+        (30, 30, 30)
+    );
+    assert_eq!(
+        (
+            record.events.lost,
+            record.events.duplicated,
+            record.events.reordered
+        ),
+        (0, 0, 0)
+    );
+    assert_eq!(record.outcome, LoadOutcome::Pass, "{:?}", record.findings);
+    let first = stats(&record, "first_event");
+    assert_eq!(first.count, 30);
+    assert!(stats(&record, "stream_life_censored").count == 30);
+}
+
+#[test]
+fn a_stall_among_ticks_gives_the_lateness_that_arithmetic_says() {
+    // A tick each 20 ms; at tick 25 the server stalls for 700 ms and then catches up at once.
+    let origin = Origin::start(|visit| {
+        visit.open();
+        let begin = Instant::now();
+        for tick in 0..100_u32 {
+            let due = 20 * MS * tick;
+            let stall_ends = 500 * MS + 700 * MS;
+            let is_held = due >= 500 * MS && due < stall_ends;
+            until(begin, if is_held { stall_ends } else { due });
+            visit.event(u64::from(tick) + 1);
+        }
+        visit.linger();
+    });
+    let mut quick = origin.quick(2, 2600 * MS);
+    quick.expect = Expectation {
+        interval_us: Some(20_000),
+        sequence: by_id(),
+        ..Expectation::default()
+    };
+    let record = measured(&quick);
+    // Ticks due at 500, 520, … 1180 ms came at 1200 ms: 700, 680, … 20 ms late, on each stream.
+    let late = stats(&record, "tick_lateness");
+    assert_eq!(late.count, 200);
+    assert!(late.max >= 690_000, "{late:?}");
+    for (limit, ticks) in [(610, 5), (410, 15), (210, 25)] {
+        let least = above(&record, "tick_lateness", (limit - 20) * 1000);
+        assert!(
+            least >= 2 * ticks,
+            "later than {limit} ms: {least} of {ticks} on each of 2 streams"
+        );
+    }
+    assert!(above(&record, "tick_lateness", 5_000) >= 2 * 35);
+    assert_eq!(record.counts.ticks_missed, 0);
+    let gap = stats(&record, "gap");
+    assert!(gap.max >= 700_000, "{gap:?}");
+    // Event by event the stall is one gap of 198; corrected, each 20 ms of it count.
+    assert!(stats(&record, "gap_corrected").count >= 198 + 2 * 34);
+    let ends = stats(&record, "tick_lateness_censored");
+    assert!(
+        ends.count >= 2,
+        "ticks that were due after the last one: {ends:?}"
+    );
+}
+
+#[test]
+fn loss_duplicates_and_reordering_are_told_apart() {
+    let origin = Origin::start(|visit| {
+        visit.open();
+        for id in [1, 2, 3, 5, 4, 6, 6, 10, 11, 9] {
+            visit.event(id);
+        }
+        visit.linger();
+    });
+    let mut quick = origin.quick(3, 500 * MS);
+    quick.expect.sequence = by_id();
+    quick.thresholds = vec![Threshold::parse("lost count == 0").unwrap()];
+    let record = measured(&quick);
+    assert_eq!(record.events.received, 30);
+    assert_eq!(record.events.lost, 3 * 2, "7 and 8");
+    assert_eq!(record.events.duplicated, 3, "6");
+    assert_eq!(record.events.reordered, 3 * 2, "4 and 9");
+    assert_eq!(record.thresholds[0].verdict, Verdict::Fail);
+    assert_eq!(record.exit_code(), ExitCode::Findings);
+}
+
+#[test]
+fn a_resume_is_measured_and_its_replay_is_no_duplicate() {
+    // Each connection sends five events and ends; a resumed one replays the last and skips one.
+    let origin = Origin::start(|visit| {
+        let last = visit.last_event_id();
+        visit.open();
+        visit.write("retry: 100\n\n");
+        let first = match last {
+            None => 1,
+            Some(last) => {
+                visit.event(last);
+                last + 2
+            }
+        };
+        for id in first..first + 5 {
+            visit.event(id);
+        }
+        if visit.number >= 4 {
+            visit.linger();
+        }
+    });
+    let mut quick = origin.quick(2, 2500 * MS);
+    quick.expect.sequence = by_id();
+    let record = measured(&quick);
+    assert_eq!(record.streams.reconnects, 4, "{:?}", record.disconnects);
+    assert_eq!(record.events.replayed, 4);
+    assert_eq!((record.events.duplicated, record.events.reordered), (0, 0));
+    assert_eq!((record.events.lost, record.events.resume_loss), (4, 4));
+    assert_eq!(record.disconnects.get("eof"), Some(&4));
+    let time = stats(&record, "reconnect_time");
+    assert_eq!(time.count, 4);
+    assert!(time.min >= 100_000, "{time:?}");
+    assert!(stats(&record, "reconnect_active").min < 100_000 || time.min > 200_000);
+    assert_eq!(stats(&record, "reconnect_attempts").max, 1);
+    let requests = origin.requests.lock().unwrap();
+    let resumed = requests
+        .iter()
+        .filter(|request| request.contains("Last-Event-ID: "));
+    assert_eq!(resumed.count(), 4);
+}
+
+#[test]
+fn delivery_counts_from_the_stamp_and_events_from_the_future_are_not_clamped() {
+    let origin = Origin::start(|visit| {
+        visit.open();
+        for _ in 0..10 {
+            let now = origin::wall_us();
+            visit.write(&format!("data: {{\"ts\": {}}}\n\n", now - 200_000));
+            visit.write(&format!("data: {{\"ts\": {}}}\n\n", now + 60_000_000));
+            visit.write("data: {\"none\": 1}\n\n");
+        }
+        visit.linger();
+    });
+    let mut quick = origin.quick(2, 500 * MS);
+    quick.expect.published = stamped();
+    let record = measured(&quick);
+    let delivery = stats(&record, "delivery");
+    assert_eq!(delivery.count, 20);
+    assert!(delivery.min >= 199_900, "{delivery:?}");
+    assert_eq!(record.counts.negative, 20);
+    assert_eq!(record.counts.unstamped, 20);
+}
+
+#[test]
+fn a_buffered_stream_is_named_by_its_stamps_and_batches_of_the_server_are_not() {
+    let served = |held: bool| {
+        Origin::start(move |visit| {
+            visit.open();
+            for _ in 0..12 {
+                let mut batch = String::new();
+                let begin = origin::wall_us();
+                for event in 0..10 {
+                    let stamp = if held {
+                        begin + event * 20_000
+                    } else {
+                        begin + 200_000
+                    };
+                    batch.push_str(&format!("data: {{\"ts\": {stamp}}}\n\n"));
+                }
+                thread::sleep(200 * MS);
+                if !visit.write(&batch) {
+                    break;
+                }
+            }
+            visit.linger();
+        })
+    };
+    for held in [true, false] {
+        let origin = served(held);
+        let mut quick = origin.quick(2, 2200 * MS);
+        quick.expect.published = stamped();
+        let record = measured(&quick);
+        let found = record
+            .findings
+            .iter()
+            .any(|finding| finding.id == "delivery.burst");
+        assert_eq!(found, held, "{:?}", record.findings);
+    }
+}
+
+#[test]
+fn what_takes_too_long_is_counted_and_not_dropped() {
+    let origin = Origin::start(|visit| {
+        visit.open();
+        if visit.number % 2 == 0 {
+            visit.event(1);
+        }
+        visit.linger();
+    });
+    let mut quick = origin.quick(4, 1500 * MS);
+    quick.reconnect.enabled = false;
+    quick.expect.first_event_timeout_us = Some(300_000);
+    quick.expect.silence_timeout_us = Some(700_000);
+    let record = measured(&quick);
+    assert_eq!(
+        record.disconnects.get("first_event_timeout"),
+        Some(&2),
+        "{:?}",
+        record.disconnects
+    );
+    assert_eq!(record.disconnects.get("silence_timeout"), Some(&2));
+    assert_eq!(record.streams.failed, 4);
+    assert_eq!(record.streams.eventless, 2);
+    assert_eq!(stats(&record, "first_event_censored").count, 2);
+}
+
+#[test]
+fn refusals_are_counted_by_cause() {
+    let origin = Origin::start(|visit| match visit.number % 5 {
+        0 => {
+            visit.write("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+        }
+        1 => {
+            visit.write("HTTP/1.1 204 No Content\r\n\r\n");
+        }
+        2 => {
+            visit.write("SSH-2.0-OpenSSH_9.2\r\n");
+        }
+        3 => {}
+        _ => {
+            visit.open();
+            visit.event(1);
+            visit.linger();
+        }
+    });
+    let mut quick = origin.quick(25, 700 * MS);
+    quick.reconnect.enabled = false;
+    let record = measured(&quick);
+    for cause in ["status_503", "status_204", "malformed", "unanswered"] {
+        assert_eq!(
+            record.errors.get(cause),
+            Some(&5),
+            "{cause}: {:?}",
+            record.errors
+        );
+    }
+    assert_eq!(
+        (
+            record.streams.opened,
+            record.streams.failed,
+            record.streams.finished
+        ),
+        (5, 15, 5)
+    );
+    assert_eq!(record.faults.get("not-http"), Some(&5));
+}
+
+#[test]
+fn nobody_there_is_unreachable_and_silence_is_no_data() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let record = measured(&origin::quick(free, 3, 300 * MS));
+    assert_eq!(
+        record.exit_code(),
+        ExitCode::Unreachable,
+        "{:?}",
+        record.errors
+    );
+    let silent = Origin::start(|visit| {
+        visit.open();
+        visit.linger();
+    });
+    let record = measured(&silent.quick(2, 300 * MS));
+    assert_eq!(
+        record.exit_code(),
+        ExitCode::NoData,
+        "{:?}",
+        record.findings
+    );
+    assert_eq!(record.outcome, LoadOutcome::Fail);
+}
+
+#[test]
+fn a_run_that_is_stopped_reports_what_it_has() {
+    let origin = Origin::start(|visit| {
+        visit.open();
+        let mut id = 0;
+        while visit.event(id) {
+            id += 1;
+            thread::sleep(10 * MS);
+        }
+    });
+    let stop = Arc::new(AtomicBool::new(false));
+    let job = origin.quick(2, Duration::from_secs(600)).job().unwrap();
+    let (asked, begun) = (stop.clone(), Instant::now());
+    let record = run(&job, &stop, &mut |_| asked.store(true, Ordering::Relaxed)).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    assert_eq!(record.outcome, LoadOutcome::Interrupted);
+    assert_eq!(record.exit_code(), ExitCode::Interrupted);
+    assert!(record.events.received > 0);
+}
+
+#[test]
+fn workers_and_shards_together_are_the_whole_run() {
+    let origin = Origin::start(|visit| {
+        visit.open();
+        (1..=10).for_each(|id| {
+            visit.event(id);
+        });
+        visit.linger();
+    });
+    let mut received = 0;
+    for index in 0..3 {
+        let mut quick = origin.quick(10, 400 * MS);
+        quick.workers = Some(2);
+        quick.shard.index = index;
+        quick.shard.count = 3;
+        let record = measured(&quick);
+        assert_eq!(record.streams.planned, if index == 0 { 4 } else { 3 });
+        received += record.events.received;
+    }
+    assert_eq!(received, 100);
+}

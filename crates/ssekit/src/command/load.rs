@@ -1,0 +1,269 @@
+//! `ssekit load`: many streams at once, and what they measured.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::Args;
+use ssekit_load::{
+    Expectation, LoadError, Place, Quick, ReconnectPolicy, Sequence, preflight, run,
+};
+use ssekit_record::{ExitCode, LoadRecord, Shard, Statistics, Threshold};
+use ssekit_report::json::inert;
+use ssekit_report::text::harmless;
+
+use crate::failure::Failure;
+use crate::format::Format;
+use crate::input::cause;
+use crate::interrupt::interrupted;
+use crate::request::{RequestArguments, url};
+use crate::{duration, output, runtime};
+
+/// Hold many streams open and measure them
+///
+/// Opens the streams evenly over the ramp, whether or not the server keeps up, and counts every
+/// event. Each latency is taken from the planned instant. Exit 1 when a threshold does not hold, 4
+/// when no event came, 6 when the generator itself was too slow to be believed.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// URL of the event streams
+    url: String,
+    /// Streams to hold
+    #[arg(long, short = 'c', value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    connections: u64,
+    /// How long to hold them after the ramp; a bare number is seconds
+    #[arg(long, short = 'd', value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
+    duration: Duration,
+    /// Over how long to open them
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
+    ramp: Duration,
+    /// What must hold, such as 'gap p99 < 250ms' or 'lost count == 0'; repeatable
+    #[arg(long, value_name = "EXPR", value_parser = threshold)]
+    threshold: Vec<Threshold>,
+    /// The time between two events of a stream that the server promises
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    interval: Option<Duration>,
+    /// Where each event has a number that rises by one: `id`, or a JSON pointer into its data
+    #[arg(long, value_name = "id|/POINTER", value_parser = place)]
+    seq: Option<Place>,
+    /// Do not open a stream again when it ends
+    #[arg(long)]
+    no_reconnect: bool,
+    /// Local address to connect from; repeatable, streams take turns
+    #[arg(long, value_name = "ADDRESS")]
+    source_ip: Vec<IpAddr>,
+    /// Threads that read streams
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
+    /// Run only this part of the plan, such as 0/4
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    shard: Option<Shard>,
+    #[command(flatten)]
+    request: RequestArguments,
+    /// Form of the answer on standard output
+    #[arg(long, value_enum, default_value = "human", help_heading = "Answer")]
+    format: Format,
+    /// Write the record to a file too: json=FILE
+    #[arg(long, value_name = "FORM=FILE", value_parser = report_file, help_heading = "Answer")]
+    report: Vec<PathBuf>,
+    /// Say nothing while it runs
+    #[arg(long, short = 'q', help_heading = "Answer")]
+    quiet: bool,
+}
+
+fn threshold(text: &str) -> Result<Threshold, String> {
+    Threshold::parse(text).map_err(|error| error.to_string())
+}
+
+fn place(text: &str) -> Result<Place, String> {
+    match text {
+        "id" => Ok(Place::Id),
+        pointer if pointer.is_empty() || pointer.starts_with('/') => Ok(Place::in_data(pointer)),
+        _ => Err("expected id, or a JSON pointer such as /seq".into()),
+    }
+}
+
+fn shard(text: &str) -> Result<Shard, String> {
+    let parts = text.split_once('/');
+    let numbers = parts.and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+    match numbers {
+        Some((index, count)) if index < count => Ok(Shard {
+            index,
+            count,
+            ..Shard::default()
+        }),
+        _ => Err("expected a shard and their number, such as 0/4 for the first of four".into()),
+    }
+}
+
+fn report_file(text: &str) -> Result<PathBuf, String> {
+    match text.split_once('=') {
+        Some(("json", path)) if !path.is_empty() => Ok(path.into()),
+        _ => Err("expected json=FILE".into()),
+    }
+}
+
+/// Runs the command.
+pub fn run_load(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let job = arguments.quick()?.job()?;
+    preflight(&job)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    listen(&stop)?;
+    let quiet = arguments.quiet;
+    let record = run(&job, &stop, &mut |progress| {
+        if !quiet {
+            output::say(&line(progress.row, progress.length));
+        }
+    })?;
+    arguments.answer(&record)?;
+    Ok(record.exit_code())
+}
+
+/// Ends the run when the user or the system asks for it.
+fn listen(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+    let stop = stop.clone();
+    let listening = move || {
+        let heard = runtime::block_on(interrupted());
+        if heard.is_ok() {
+            stop.store(true, Ordering::Relaxed);
+        }
+    };
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(listening)
+        .map(|_| ())
+        .map_err(|error| Failure::Environment(format!("cannot start: {}", cause(&error))))
+}
+
+impl Arguments {
+    fn quick(&self) -> Result<Quick, Failure> {
+        let request = self.request.load()?;
+        let sequence = self.seq.clone();
+        Ok(Quick {
+            url: url(&self.url)?,
+            method: request.method,
+            fields: request.fields,
+            body: request.body,
+            trust: request.trust,
+            timeout: request.timeout,
+            connections: self.connections,
+            ramp: self.ramp,
+            hold: self.duration,
+            sources: self.source_ip.clone(),
+            expect: Expectation {
+                content_type: Some("text/event-stream".into()),
+                interval_us: self.interval.map(|interval| interval.as_micros() as u64),
+                sequence: sequence.map(|place| Sequence {
+                    place,
+                    shared: false,
+                }),
+                ..Expectation::default()
+            },
+            reconnect: ReconnectPolicy {
+                enabled: !self.no_reconnect,
+                ..ReconnectPolicy::default()
+            },
+            thresholds: self.threshold.clone(),
+            shard: self.shard.unwrap_or_default(),
+            workers: self.workers.map(usize::from),
+            seed: 1,
+        })
+    }
+
+    fn answer(&self, record: &LoadRecord) -> Result<(), Failure> {
+        let internal = |error: serde_json::Error| Failure::Internal(error.to_string());
+        let json = serde_json::to_string_pretty(record).map_err(internal)?;
+        let json = inert(json + "\n");
+        for path in &self.report {
+            std::fs::write(path, &json).map_err(|error| {
+                let cause = cause(&error);
+                Failure::Environment(format!("cannot write {}: {cause}", path.display()))
+            })?;
+        }
+        match self.format {
+            Format::Json => output::print(&json)?,
+            Format::Human => output::print(&summary(record))?,
+        }
+        Ok(())
+    }
+}
+
+/// One line for a second of the run.
+fn line(row: &ssekit_record::Interval, length: Duration) -> String {
+    let seconds = (row.end_us - row.start_us).max(1) as f64 / 1e6;
+    let streams = &row.streams;
+    let mut line = format!(
+        "{:>6.1} of {:.1} s  {:<8}{:>8} open {:>8} connecting {:>10.0} events/s",
+        row.end_us as f64 / 1e6,
+        length.as_secs_f64(),
+        harmless(&row.phase),
+        streams.open + streams.live,
+        streams.connecting,
+        row.counts.received as f64 / seconds
+    );
+    for (count, what) in [(streams.backoff, "waiting"), (streams.failed, "failed")] {
+        if count > 0 {
+            line.push_str(&format!("  {count} {what}"));
+        }
+    }
+    line
+}
+
+/// The answer in words and figures.
+fn summary(record: &LoadRecord) -> String {
+    let mut text = format!(
+        "{}: {}\n\n",
+        record.outcome.as_str(),
+        harmless(&record.summary)
+    );
+    text.push_str(&format!(
+        "{:<26}{:>10}{:>12}{:>12}{:>12}{:>12}\n",
+        "", "samples", "p50", "p90", "p99", "max"
+    ));
+    for (name, value) in &record.metrics {
+        let Some(samples) = value.samples() else {
+            continue;
+        };
+        let of = Statistics::from(samples);
+        let row: Vec<String> = [of.p50, of.p90, of.p99, of.max]
+            .map(|value| value.to_string())
+            .into();
+        text.push_str(&format!(
+            "{name:<26}{:>10}{:>12}{:>12}{:>12}{:>12}\n",
+            of.count, row[0], row[1], row[2], row[3]
+        ));
+    }
+    for threshold in &record.thresholds {
+        let verdict = if threshold.fails() { "FAIL" } else { "pass" };
+        let (wanted, shown) = (threshold.threshold.to_string(), threshold.shown());
+        text.push_str(&format!(
+            "\n{verdict}  {}: {}\n",
+            harmless(&wanted),
+            harmless(&shown)
+        ));
+    }
+    for finding in &record.findings {
+        text.push_str(&format!(
+            "\n{}: {}\n",
+            finding.id,
+            harmless(&finding.detail)
+        ));
+    }
+    for (cause, count) in record.errors.iter().chain(&record.disconnects) {
+        text.push_str(&format!("{count} × {cause}\n"));
+    }
+    text
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Http(error) => error.into(),
+            LoadError::Unresolved { .. } => Self::Unreachable(error.to_string()),
+            LoadError::Worker => Self::Internal(error.to_string()),
+            _ => Self::Environment(error.to_string()),
+        }
+    }
+}
