@@ -47,9 +47,12 @@ pub(crate) fn judge_by(
         started_unix_ms: main.map_or(0, |t| t.started_unix_ms),
         elapsed_ms: main.map_or(0, |t| t.end.at_us / 1000),
         subject: observation.subject.clone(),
+        launched: None,
+        repeat: None,
         product: case.product().map(|product| product.name.clone()),
         http: case.head().map(|head| head.version),
         gate,
+        stale_entries: Vec::new(),
         counts: CheckSummary::of(&checks),
         probes: observation
             .transcripts
@@ -192,6 +195,8 @@ fn finding(rule: &Rule, judgement: Judgement) -> Finding {
         source: sources.collect(),
         impact: rule.impact.into(),
         remedy: judgement.remedy.unwrap_or_else(|| rule.remedy.into()),
+        accepted: None,
+        flaky: None,
         evidence: judgement.evidence,
     }
 }

@@ -26,7 +26,8 @@ pub enum LaunchError {
     },
     /// The subject's command ended before it answered.
     #[error(
-        "{name} ended before it was ready ({status}); a subject stays in the foreground{}",
+        "{name} ended before it was ready ({}); it has to stay in the foreground{}",
+        in_words(status),
         quote(tail)
     )]
     EndedEarly {
@@ -53,6 +54,14 @@ pub enum LaunchError {
         last: String,
         /// Last lines of its log.
         tail: String,
+    },
+    /// Something listened at the port that is written in the subject's address, before it was started.
+    #[error(
+        "port {port} is taken by another process already; stop that, or use {{port}} for a free port"
+    )]
+    PortTaken {
+        /// Port.
+        port: u16,
     },
     /// Something else answers at the port.
     #[error(
@@ -90,6 +99,15 @@ impl LaunchError {
             missing: missing.join(", "),
             install,
         }
+    }
+}
+
+/// How a command ended; a shell's status for a command that is not there says so.
+fn in_words(status: &ExitStatus) -> String {
+    match status.code() {
+        Some(127) => format!("{status}: command not found"),
+        Some(126) => format!("{status}: the command cannot be run"),
+        _ => status.to_string(),
     }
 }
 

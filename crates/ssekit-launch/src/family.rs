@@ -70,9 +70,8 @@ impl Family {
         self.members().map(|process| process.pid).collect()
     }
 
-    /// Whether one of them holds a socket that listens at this port; nothing when the system does
-    /// not let us look.
-    pub(crate) fn listens_at(&self, port: u16) -> Option<bool> {
+    /// Whether one of them holds a socket that listens at this port, or why that cannot be told.
+    pub(crate) fn listens_at(&self, port: u16) -> Result<bool, &'static str> {
         use procfs::{net::TcpState, process::FDTarget};
         let entries = procfs::net::tcp()
             .into_iter()
@@ -83,7 +82,7 @@ impl Family {
             .map(|entry| entry.inode)
             .collect();
         if sockets.is_empty() {
-            return None;
+            return Err("no socket of this machine listens at its port");
         }
         let mut unseen = false;
         for process in self.members() {
@@ -95,10 +94,13 @@ impl Family {
                 .flatten()
                 .any(|fd| matches!(fd.target, FDTarget::Socket(inode) if sockets.contains(&inode)))
             {
-                return Some(true);
+                return Ok(true);
             }
         }
-        (!unseen).then_some(false)
+        if unseen {
+            return Err("the open files of its processes cannot be read");
+        }
+        Ok(false)
     }
 
     pub(crate) fn strays(&self) -> Vec<Pid> {
@@ -149,8 +151,8 @@ impl Family {
         vec![self.group.as_raw_nonzero().get()]
     }
 
-    pub(crate) fn listens_at(&self, _port: u16) -> Option<bool> {
-        None
+    pub(crate) fn listens_at(&self, _port: u16) -> Result<bool, &'static str> {
+        Err("this system does not tell whose a listening socket is")
     }
 
     pub(crate) fn strays(&self) -> Vec<Pid> {

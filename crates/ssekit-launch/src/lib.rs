@@ -18,6 +18,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -52,9 +53,12 @@ pub struct Running {
     url: String,
     echo: Option<String>,
     port: u16,
+    /// Where its stream and its readiness are asked.
+    ports: Vec<u16>,
+    unproved: Option<&'static str>,
     log: PathBuf,
     child: Child,
-    family: Family,
+    family: Arc<Family>,
     lifeline: Option<ChildStdin>,
     stopped: bool,
     /// Removed with the subject.
@@ -79,6 +83,13 @@ pub async fn launch(subject: &Subject, log: &Path) -> Result<Running, LaunchErro
         .map_err(environment("make a scratch folder"))?;
     let port = free_port(subject).map_err(environment("find a free port"))?;
     let resolved = subject.resolved(port, &scratch.path().to_string_lossy());
+    for url in [&resolved.ready, &resolved.url] {
+        if readiness::is_taken(url).await {
+            return Err(LaunchError::PortTaken {
+                port: port_of(url, port),
+            });
+        }
+    }
     let mut running = spawn(subject, &resolved, port, log, scratch)?;
     running.until_ready(subject, &resolved.ready).await?;
     Ok(running)
@@ -139,9 +150,11 @@ fn spawn(
         url: resolved.url.clone(),
         echo: resolved.echo.clone(),
         port,
+        ports: vec![port_of(&resolved.ready, port), port_of(&resolved.url, port)],
+        unproved: None,
         log: log.to_owned(),
         child,
-        family,
+        family: Arc::new(family),
         lifeline,
         stopped: false,
         _scratch: scratch,
@@ -164,20 +177,38 @@ impl Running {
         self.port
     }
 
+    /// Why it could not be proved that what answers is what was started; `None` where the listening
+    /// socket was found among its processes.
+    pub fn unproved(&self) -> Option<&'static str> {
+        self.unproved
+    }
+
+    /// Something that asks every process of the subject to end, as [`stop`](Self::stop) does first,
+    /// and does not wait; nothing once this is dropped.
+    pub fn terminator(&self) -> impl Fn() + Send + Sync + 'static {
+        let family = Arc::downgrade(&self.family);
+        move || {
+            if let Some(family) = family.upgrade() {
+                family.signal(Signal::TERM);
+            }
+        }
+    }
+
     /// File with everything it printed.
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// Asks everything the subject started to end, and kills what has not ended after 5 s.
+    /// Asks everything the subject started to end, and kills what has not ended after 5 s. Gives the
+    /// last lines it printed, twelve at most.
     ///
     /// # Errors
     /// [`LaunchError::Unstopped`] when something survives even that.
-    pub async fn stop(self) -> Result<(), LaunchError> {
+    pub async fn stop(self) -> Result<Vec<String>, LaunchError> {
         self.stop_within(GRACE).await
     }
 
-    async fn stop_within(mut self, grace: Duration) -> Result<(), LaunchError> {
+    async fn stop_within(mut self, grace: Duration) -> Result<Vec<String>, LaunchError> {
         self.family.signal(Signal::TERM);
         if !self.gone_within(grace).await {
             self.family.signal(Signal::KILL);
@@ -189,7 +220,7 @@ impl Running {
             }
         }
         self.stopped = true;
-        Ok(())
+        Ok(tail(&self.log).lines().map(str::to_owned).collect())
     }
 
     async fn gone_within(&mut self, limit: Duration) -> bool {
@@ -240,14 +271,20 @@ impl Running {
         if let Ok(Some(status)) = self.child.try_wait() {
             return Err(self.ended_early(status));
         }
-        match self.family.listens_at(self.port) {
-            Some(false) => Err(LaunchError::ForeignListener {
-                name: self.name.clone(),
-                port: self.port,
-                tail: tail(&self.log),
-            }),
-            Some(true) | None => Ok(()),
+        for port in self.ports.clone() {
+            match self.family.listens_at(port) {
+                Ok(true) => {}
+                Ok(false) => {
+                    return Err(LaunchError::ForeignListener {
+                        name: self.name.clone(),
+                        port,
+                        tail: tail(&self.log),
+                    });
+                }
+                Err(why) => self.unproved = Some(why),
+            }
         }
+        Ok(())
     }
 
     fn ended_early(&self, status: ExitStatus) -> LaunchError {
@@ -271,6 +308,13 @@ impl Drop for Running {
 
 fn environment(doing: &'static str) -> impl FnOnce(io::Error) -> LaunchError {
     move |source| LaunchError::Environment { doing, source }
+}
+
+/// The port of an address, or `other` where it names none.
+fn port_of(url: &str, other: u16) -> u16 {
+    let url = url::Url::parse(url).ok();
+    url.and_then(|url| url.port_or_known_default())
+        .unwrap_or(other)
 }
 
 /// A port that was free a moment ago, at the address the subject is asked at.

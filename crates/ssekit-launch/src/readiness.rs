@@ -22,6 +22,17 @@ pub(crate) async fn ask(url: &str) -> Result<u16> {
     }
 }
 
+/// Whether anything listens where `url` is asked.
+pub(crate) async fn is_taken(url: &str) -> bool {
+    let addresses = Url::parse(url).ok();
+    let addresses = addresses.and_then(|url| url.socket_addrs(|| None).ok());
+    let Some(addresses) = addresses else {
+        return false;
+    };
+    let connecting = TcpStream::connect(&addresses[..]);
+    matches!(tokio::time::timeout(PATIENCE, connecting).await, Ok(Ok(_)))
+}
+
 async fn exchange(url: &str) -> Result<u16> {
     let url = Url::parse(url).map_err(Error::other)?;
     let addresses = url.socket_addrs(|| None)?;

@@ -254,3 +254,51 @@ fn a_tail_is_the_last_lines() {
     );
     assert_eq!(super::tail(Path::new("/no/such/file")), "");
 }
+
+#[tokio::test]
+async fn a_port_that_is_written_out_and_taken_is_told_before_the_start() {
+    let mut scene = scene("exec @SERVER", 200);
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = holder.local_addr().unwrap().port();
+    scene.subject.ready = format!("http://127.0.0.1:{port}/");
+    let error = scene.launch().await.unwrap_err();
+    assert!(
+        matches!(error, LaunchError::PortTaken { port: told } if told == port),
+        "{error}"
+    );
+    assert!(!scene.log().exists());
+}
+
+#[tokio::test]
+async fn a_command_that_is_not_there_is_told() {
+    let error = scene("no-such-command-of-ours", 200)
+        .launch()
+        .await
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("127: command not found"), "{text}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_was_started_is_proved_to_listen() {
+    let scene = scene("@SERVER & wait", 200);
+    let running = scene.launch().await.unwrap();
+    assert_eq!(running.unproved(), None);
+    let tail = running.stop().await.unwrap();
+    assert!(tail.iter().any(|line| line.contains("listening")));
+}
+
+#[tokio::test]
+async fn it_can_be_asked_to_end_from_elsewhere() {
+    let running = scene("trap 'echo bye; exit 0' TERM; @SERVER & wait", 200)
+        .launch()
+        .await
+        .unwrap();
+    let (terminate, family) = (running.terminator(), observer(&running));
+    terminate();
+    eventually(|| !answers(running.port())).await;
+    drop(running);
+    eventually(|| !family.is_alive()).await;
+    terminate();
+}

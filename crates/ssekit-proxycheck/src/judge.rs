@@ -44,9 +44,12 @@ pub(crate) fn judge(case: &Case<'_>) -> ProxyRecord {
         started_unix_ms: 0,
         elapsed_ms: 0,
         subject: case.options.subject.clone(),
+        launched: None,
+        repeat: None,
         product: case.product.clone(),
         http: http(case),
         gate,
+        stale_entries: Vec::new(),
         counts: CheckSummary::of(&checks),
         probes: case.all().map(|(name, seen)| probe(name, seen)).collect(),
         checks,
@@ -82,6 +85,8 @@ fn finding(rule: &Rule, judgement: Judgement) -> Finding {
         source: sources.collect(),
         impact: rule.impact.into(),
         remedy: judgement.remedy.unwrap_or_else(|| rule.remedy.into()),
+        accepted: None,
+        flaky: None,
         evidence: judgement.evidence,
     }
 }

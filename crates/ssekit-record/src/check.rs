@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    EndKind, ExitCode, Field, Finding, HttpVersion, Level, SCHEMA, Slice, Transcript, Verdict,
+    EndKind, ExitCode, Field, Finding, HttpVersion, Launched, Level, Repetition, SCHEMA, Slice,
+    StaleEntry, Transcript, Verdict,
 };
 
 /// The answer of `ssekit check`.
@@ -31,6 +32,12 @@ pub struct CheckRecord {
     /// The subject that was started for this run, with its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// What is known of the server that was started for this run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launched: Option<Launched>,
+    /// How often the check was made, if more than once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<Repetition>,
     /// What the head gives away of the product, such as `nginx/1.22.1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product: Option<String>,
@@ -39,6 +46,9 @@ pub struct CheckRecord {
     pub http: Option<HttpVersion>,
     /// The level from which a finding turns the exit code red.
     pub gate: Level,
+    /// Entries of the baseline that accept nothing any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stale_entries: Vec<StaleEntry>,
     /// How many checks ended in each verdict.
     pub counts: CheckSummary,
     /// One per exchange made.
@@ -51,7 +61,7 @@ pub struct CheckRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckOutcome {
-    /// Nothing found at or above the gate.
+    /// Nothing found at or above the gate but what a baseline accepts.
     Conformant,
     /// A finding at or above the gate.
     Nonconformant,
@@ -60,6 +70,15 @@ pub enum CheckOutcome {
 }
 
 impl CheckOutcome {
+    /// The outcome of a complete run with so many findings that turn the exit code red.
+    pub fn of_red(count: usize) -> Self {
+        if count == 0 {
+            Self::Conformant
+        } else {
+            Self::Nonconformant
+        }
+    }
+
     /// The word used in records.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -181,8 +200,12 @@ fn is_zero(n: &u64) -> bool {
 }
 
 impl CheckRecord {
-    /// Whether a finding at this level and verdict turns the exit code red under `gate`.
+    /// Whether a finding at this level and verdict turns the exit code red under `gate`; one that a
+    /// baseline accepts does not.
     pub fn reddens(finding: &Finding, gate: Level) -> bool {
+        if finding.accepted.is_some() {
+            return false;
+        }
         match finding.verdict {
             Verdict::Fail => true,
             Verdict::Warn => finding.level >= gate,
@@ -190,9 +213,16 @@ impl CheckRecord {
         }
     }
 
+    /// The findings that turn the exit code red.
+    pub fn red(&self) -> impl Iterator<Item = &Finding> {
+        let is_red = |finding: &&Finding| Self::reddens(finding, self.gate);
+        self.checks.iter().filter(is_red)
+    }
+
     /// The exit code of this record.
     pub fn exit_code(&self) -> ExitCode {
         match self.outcome {
+            CheckOutcome::Conformant if !self.stale_entries.is_empty() => ExitCode::StaleBaseline,
             CheckOutcome::Conformant => ExitCode::AsExpected,
             CheckOutcome::Nonconformant => ExitCode::Findings,
             CheckOutcome::Incomplete if self.counts.error > 0 => ExitCode::Invalid,
@@ -204,5 +234,62 @@ impl CheckRecord {
     /// Whether the main observation got no answer at all.
     pub fn unanswered(&self) -> bool {
         self.probes.first().is_none_or(|main| main.status.is_none())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A finding of no words.
+    pub(crate) fn finding(id: &str, level: Level, verdict: Verdict) -> Finding {
+        Finding {
+            id: id.into(),
+            level,
+            verdict,
+            title: String::new(),
+            expected: String::new(),
+            actual: String::new(),
+            source: Vec::new(),
+            impact: String::new(),
+            remedy: String::new(),
+            accepted: None,
+            flaky: None,
+            evidence: Vec::new(),
+        }
+    }
+
+    /// A complete record of these findings, with the gate at `must`.
+    pub(crate) fn record(checks: Vec<Finding>) -> CheckRecord {
+        let red = checks
+            .iter()
+            .filter(|f| CheckRecord::reddens(f, Level::Must));
+        CheckRecord {
+            schema: SCHEMA.into(),
+            kind: "check".into(),
+            target: "http://127.0.0.1/".into(),
+            outcome: CheckOutcome::of_red(red.count()),
+            summary: String::new(),
+            ssekit: "0.0.0".into(),
+            started_unix_ms: 0,
+            elapsed_ms: 1,
+            subject: None,
+            launched: None,
+            repeat: None,
+            product: None,
+            http: None,
+            gate: Level::Must,
+            stale_entries: Vec::new(),
+            counts: CheckSummary::of(&checks),
+            probes: Vec::new(),
+            checks,
+        }
+    }
+
+    #[test]
+    fn a_warning_reddens_from_its_level_on() {
+        let warned = finding("a.b", Level::Should, Verdict::Warn);
+        assert!(!CheckRecord::reddens(&warned, Level::Must));
+        assert!(CheckRecord::reddens(&warned, Level::Should));
     }
 }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::{Acceptance, Flakiness};
+
 /// How binding the rule behind a check is.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
@@ -243,8 +245,26 @@ pub struct Finding {
     pub impact: String,
     /// What to change.
     pub remedy: String,
+    /// Why a baseline accepts it, and until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Acceptance>,
+    /// How often each verdict came, where several runs did not agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flaky: Option<Flakiness>,
     /// Where it was seen.
     pub evidence: Vec<Evidence>,
+}
+
+impl Finding {
+    /// What the run as a whole says of it, labelled: that it is accepted, that it is flaky.
+    pub fn remarks(&self) -> Vec<(&'static str, String)> {
+        let accepted = self.accepted.as_ref().map(|accepted| {
+            let Acceptance { reason, until } = accepted;
+            ("accepted", format!("until {until}: {reason}"))
+        });
+        let flaky = self.flaky.as_ref().map(|flaky| ("flaky", flaky.told()));
+        accepted.into_iter().chain(flaky).collect()
+    }
 }
 
 mod named_sources {
@@ -300,6 +320,8 @@ mod tests {
             source: vec![source("RFC 9112 7.1"), source("HTML")],
             impact: String::new(),
             remedy: String::new(),
+            accepted: None,
+            flaky: None,
             evidence: Vec::new(),
         };
         let json = serde_json::to_string(&finding).unwrap();

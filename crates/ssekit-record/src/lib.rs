@@ -5,6 +5,7 @@
 //! answer; a [`LoadRecord`] is the answer of a load run. Every other crate of the workspace speaks
 //! in these types; reports see nothing else.
 
+mod baseline;
 mod capture;
 mod check;
 mod consistency;
@@ -13,6 +14,7 @@ mod exit;
 mod fault;
 mod finding;
 mod head;
+mod launched;
 mod load;
 mod metric;
 mod metric_table;
@@ -20,11 +22,13 @@ mod observation;
 mod proxy;
 pub mod quantity;
 mod redaction;
+mod repeat;
 mod schema;
 mod session;
 mod threshold;
 mod transcript;
 
+pub use baseline::{Acceptance, BaselineEntry, StaleEntry};
 pub use capture::{Capture, Slice};
 pub use check::{CheckOutcome, CheckRecord, CheckSummary, ProbeSummary};
 pub use distribution::{Distribution, DistributionError};
@@ -32,6 +36,7 @@ pub use exit::ExitCode;
 pub use fault::{Fault, FaultKind};
 pub use finding::{Evidence, Excerpt, Finding, Level, Source, Verdict, escape, is_unsafe_to_show};
 pub use head::{Field, Head, HttpVersion};
+pub use launched::Launched;
 pub use load::{
     Capacity, CapacityStep, EventCounts, Generator, Interval, Live, LoadCounts, LoadFinding,
     LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope, Recovered, ScenarioSummary,
@@ -41,6 +46,7 @@ pub use metric::{METRICS, Metric, Series, Shape, Unit};
 pub use observation::{LoadError, Observation, Skipped};
 pub use proxy::{Bucket, HeadChange, Latency, Measurements, Piece, ProxyRecord, Release, Timeline};
 pub use redaction::{REDACTED, is_secret_field, is_secret_parameter, redact_url};
+pub use repeat::{Flakiness, Repetition, VerdictCount};
 pub use schema::{RecordKind, record_kind, record_kinds};
 pub use session::{FrameKind, FrameSeen, Session, SessionStream};
 pub use threshold::{

@@ -23,11 +23,17 @@ pub fn render(record: &CheckRecord) -> String {
             message: [bounded(&record.summary), target].join("\n"),
         });
     }
+    errors.extend(record.stale_entries.iter().map(|stale| Annotation {
+        title: format!("stale baseline entry: {}", bounded(&stale.check)),
+        message: bounded(&stale.why),
+    }));
     let mut warnings = Vec::new();
     for finding in &record.checks {
         if CheckRecord::reddens(finding, record.gate) {
             errors.push(Annotation::of(finding, record));
-        } else if matches!(finding.verdict, Verdict::Warn | Verdict::Error) {
+        } else if finding.accepted.is_some()
+            || matches!(finding.verdict, Verdict::Warn | Verdict::Error)
+        {
             warnings.push(Annotation::of(finding, record));
         }
     }
@@ -46,6 +52,8 @@ impl Annotation {
     fn of(finding: &Finding, record: &CheckRecord) -> Self {
         let id = bounded(&finding.id);
         let mut lines = vec![bounded(&finding.title)];
+        let remarks = finding.remarks().into_iter();
+        lines.extend(remarks.map(|(label, text)| format!("{label}: {}", bounded(&text))));
         let said = [
             ("Actual", &finding.actual),
             ("Expected", &finding.expected),

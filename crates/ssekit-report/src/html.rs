@@ -16,6 +16,7 @@ use chrono::{DateTime, Utc};
 use ssekit_record::{CheckOutcome, CheckRecord, ProxyRecord, Verdict};
 
 use crate::group::with_verdict;
+use crate::note::notes;
 use crate::proxy::{drawn, fact};
 use crate::text::{bounded, counted, duration};
 use figure::FigureView;
@@ -69,6 +70,7 @@ struct Page {
     groups: Vec<TileRow>,
     sections: Vec<Section>,
     noted: Vec<FindingView>,
+    notes: Vec<(&'static str, Vec<String>)>,
     reasons: Vec<Reasons>,
     passed: Vec<Passed>,
     passes: usize,
@@ -105,6 +107,7 @@ impl Page {
             groups: overview::tiles(record),
             sections: sections(record),
             noted: views(record, Verdict::Info),
+            notes: told(record),
             reasons: overview::reasons(record),
             passed: overview::passed(record),
             passes: record.counts.pass,
@@ -112,6 +115,13 @@ impl Page {
             ssekit: bounded(&record.ssekit),
         }
     }
+}
+
+/// The notes with every line bounded.
+fn told(record: &CheckRecord) -> Vec<(&'static str, Vec<String>)> {
+    let lines = |lines: Vec<String>| lines.iter().map(|line| bounded(line)).collect();
+    let notes = notes(record).into_iter();
+    notes.map(|note| (note.title, lines(note.lines))).collect()
 }
 
 fn facts(record: &CheckRecord) -> Vec<(&'static str, String)> {

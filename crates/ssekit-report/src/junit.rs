@@ -29,6 +29,9 @@ pub fn render(record: &CheckRecord) -> String {
         suite.add_test_cases(group.checks.iter().map(|finding| case(finding, record)));
         report.add_test_suite(suite);
     }
+    if !record.stale_entries.is_empty() {
+        report.add_test_suite(stale(record, began));
+    }
     if record.outcome == CheckOutcome::Incomplete {
         report.add_test_suite(unjudged(record, began));
     }
@@ -73,13 +76,26 @@ fn unjudged(record: &CheckRecord, began: Option<DateTime<FixedOffset>>) -> TestS
     suite
 }
 
+/// Entries of a baseline that accept nothing any more, each a failure: the exit code is red too.
+fn stale(record: &CheckRecord, began: Option<DateTime<FixedOffset>>) -> TestSuite {
+    let mut suite = suite(record, "baseline", began);
+    for entry in &record.stale_entries {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        status.set_type("stale").set_message(shown(&entry.why));
+        let mut case = TestCase::new(shown(&entry.check), status);
+        case.set_classname("ssekit.baseline");
+        suite.add_test_case(case);
+    }
+    suite
+}
+
 fn case(finding: &Finding, record: &CheckRecord) -> TestCase {
     let mut case = TestCase::new(shown(&finding.id), status(finding, record));
     // Viewers take what is before the last dot for a package and the rest for a class.
     let group = crate::group::group_of(&finding.id);
     case.set_classname(format!("ssekit.{}", shown(group)));
     let passes = matches!(case.status, TestCaseStatus::Success { .. });
-    if passes && finding.verdict != Verdict::Pass {
+    if passes && (finding.verdict != Verdict::Pass || finding.flaky.is_some()) {
         case.set_system_out(told(finding));
     }
     case
@@ -124,6 +140,9 @@ fn told(finding: &Finding) -> String {
         finding.level,
         shown(&finding.title)
     );
+    for (label, text) in finding.remarks() {
+        labelled(label, &text, &mut out);
+    }
     labelled("expected", &finding.expected, &mut out);
     labelled("actual", &finding.actual, &mut out);
     for evidence in finding.evidence.iter().take(SHOWN) {

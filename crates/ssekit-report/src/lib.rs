@@ -13,6 +13,7 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod matrix;
+mod note;
 pub mod proxy;
 pub mod terminal;
 pub mod text;

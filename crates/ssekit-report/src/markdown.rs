@@ -6,6 +6,7 @@ use ssekit_record::{CheckOutcome, CheckRecord, Evidence, Finding, Verdict};
 
 use crate::excerpt::Window;
 use crate::group::{by_reason, groups, headline, with_verdict};
+use crate::note::notes;
 use crate::text::{bounded, counted, duration};
 
 /// The record as GitHub-flavoured Markdown, with a line feed at the end.
@@ -27,6 +28,7 @@ pub fn render(record: &CheckRecord) -> String {
             write_finding(finding, &mut out);
         }
     }
+    write_notes(record, &mut out);
     write_facts(record, &mut out);
     write_reasons(record, &mut out);
     let end = out.trim_end().len();
@@ -87,6 +89,9 @@ fn write_finding(finding: &Finding, out: &mut String) {
         finding.level,
         escaped(&finding.title)
     );
+    for (label, text) in finding.remarks() {
+        let _ = writeln!(out, "- **{label}:** {}", escaped(&text));
+    }
     let said = [
         ("Expected", &finding.expected),
         ("Actual", &finding.actual),
@@ -139,6 +144,16 @@ fn write_evidence(evidence: &Evidence, out: &mut String) {
             "\n  {fence}text\n  {text}\n  {:caret$}{carets}\n  {fence}\n",
             ""
         );
+    }
+}
+
+fn write_notes(record: &CheckRecord, out: &mut String) {
+    for note in notes(record) {
+        let _ = writeln!(out, "### {}\n", note.title);
+        for line in &note.lines {
+            let _ = writeln!(out, "- {}", escaped(line));
+        }
+        out.push('\n');
     }
 }
 

@@ -136,9 +136,14 @@ fn write_explanations(columns: &[Column<'_>], rows: &[&Row<'_>], out: &mut Strin
     for row in rows.iter().filter(|row| row.problems().next().is_some()) {
         let _ = writeln!(out, "### {}\n\n{}\n", code(row.id), escaped(row.title));
         for (i, finding) in row.problems() {
+            let remarks: String = finding
+                .remarks()
+                .iter()
+                .map(|(label, text)| format!(" *{label}:* {}", escaped(text)))
+                .collect();
             let _ = writeln!(
                 out,
-                "- {} **{}** ({}): {} *Remedy:* {}",
+                "- {} **{}** ({}): {} *Remedy:* {}{remarks}",
                 mark(finding.verdict),
                 escaped(columns[i].label),
                 finding.level,

@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 use ssekit_record::{CheckOutcome, CheckRecord, Verdict};
 
 use crate::group::{headline, with_verdict};
+use crate::note::notes;
 use crate::text::{bounded, harmless, wrap};
 use style::{BOLD, DIM, Painted};
 
@@ -58,6 +59,7 @@ pub fn render(record: &CheckRecord, layout: Layout) -> String {
             finding::write(problem, layout, &mut out);
         }
     }
+    write_notes(record, layout, &mut out);
     verdict_line(record, layout, &mut out);
     out
 }
@@ -79,6 +81,22 @@ fn header(record: &CheckRecord, out: &mut String) {
     facts.push(format!("ssekit {version}"));
     let facts = facts.join(" · ");
     let _ = writeln!(out, "{}\n", Painted(DIM, &facts));
+}
+
+fn write_notes(record: &CheckRecord, layout: Layout, out: &mut String) {
+    for note in notes(record) {
+        let _ = writeln!(out, "{}", Painted(BOLD, note.title));
+        for line in &note.lines {
+            for (i, part) in wrap(&bounded(line), layout.columns() - 4)
+                .iter()
+                .enumerate()
+            {
+                let indent = if i == 0 { 2 } else { 4 };
+                let _ = writeln!(out, "{:indent$}{part}", "");
+            }
+        }
+        out.push('\n');
+    }
 }
 
 fn verdict_line(record: &CheckRecord, layout: Layout, out: &mut String) {

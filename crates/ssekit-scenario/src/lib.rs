@@ -1,9 +1,12 @@
-//! What ssekit is told to do: echo scripts, subject manifests and proxy scenarios.
+//! What ssekit is told to do: echo scripts, subject manifests, proxy scenarios and baselines.
 
+mod baseline;
+mod file;
 mod hop;
 mod script;
 mod subject;
 
+pub use baseline::{Baseline, BaselineError};
 pub use hop::{Demand, HopExpectation, HopScenario};
 pub use script::{ECHO_VERSION, Retry, Script, ScriptError, ScriptLimits, Step};
 pub use subject::{Expectation, ResolvedSubject, Subject, SubjectError};

@@ -1,6 +1,8 @@
 //! Subject manifests: how to install, start and reach a server under test.
+mod command;
 pub(crate) mod manifest;
 
+use crate::file::{ReadFault, position, read};
 use ssekit_record::CheckOutcome;
 use std::{
     borrow::Cow,
@@ -76,7 +78,7 @@ pub struct ResolvedSubject {
     pub env: BTreeMap<String, String>,
 }
 
-/// Why a manifest cannot be used.
+/// Why a manifest or a command cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubjectError {
@@ -88,6 +90,9 @@ pub enum SubjectError {
         /// Cause.
         source: std::io::Error,
     },
+    /// An address that a server started on this machine cannot have, or nothing to start.
+    #[error("{0}")]
+    Command(String),
     /// Larger than a manifest may be.
     #[error("{}: a manifest has at most {limit} bytes", path.display())]
     TooLarge {
@@ -178,7 +183,7 @@ pub(crate) fn load_text<T>(
         path: file.clone(),
         source,
     };
-    let text = read(&file).map_err(|fault| match fault {
+    let text = read(&file, MAX_BYTES).map_err(|fault| match fault {
         ReadFault::Io(source) => unreadable(source),
         ReadFault::TooLarge => SubjectError::TooLarge {
             path: file.clone(),
@@ -189,32 +194,6 @@ pub(crate) fn load_text<T>(
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
     let dir = std::path::absolute(dir.unwrap_or(Path::new("."))).map_err(unreadable)?;
     Ok((parsed, dir))
-}
-
-enum ReadFault {
-    Io(std::io::Error),
-    TooLarge,
-}
-
-/// Reads a text file that is no larger than a manifest may be.
-fn read(file: &Path) -> Result<String, ReadFault> {
-    use std::io::Read as _;
-    let mut text = String::new();
-    let source = std::fs::File::open(file).map_err(ReadFault::Io)?;
-    let mut bounded = source.take(MAX_BYTES + 1);
-    bounded.read_to_string(&mut text).map_err(ReadFault::Io)?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err(ReadFault::TooLarge);
-    }
-    Ok(text)
-}
-
-/// Line and column, both from 1, of a byte offset; the column counts characters.
-fn position(text: &str, at: usize) -> (usize, usize) {
-    let before = text.get(..at).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let start = before.rfind('\n').map_or(0, |end| end + 1);
-    (line, before[start..].chars().count() + 1)
 }
 
 #[cfg(unix)]

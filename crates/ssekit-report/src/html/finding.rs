@@ -21,6 +21,8 @@ pub(super) struct FindingView {
     pub is_red_warning: bool,
     pub id: String,
     pub title: String,
+    /// What the run as a whole says of it, with its label.
+    pub remarks: Vec<(&'static str, String)>,
     pub expected: String,
     pub actual: String,
     pub impact: String,
@@ -61,6 +63,7 @@ impl FindingView {
             is_red_warning: is_warning && CheckRecord::reddens(finding, record.gate),
             id: bounded(&finding.id),
             title: bounded(&finding.title),
+            remarks: remarks(finding),
             expected: bounded(&finding.expected),
             actual: bounded(&finding.actual),
             impact: bounded(&finding.impact),
@@ -76,6 +79,13 @@ impl FindingView {
             more: finding.evidence.len().saturating_sub(SHOWN),
         }
     }
+}
+
+fn remarks(finding: &Finding) -> Vec<(&'static str, String)> {
+    let remarks = finding.remarks().into_iter();
+    remarks
+        .map(|(label, text)| (label, bounded(&text)))
+        .collect()
 }
 
 impl SourceView {

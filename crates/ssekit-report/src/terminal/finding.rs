@@ -28,6 +28,9 @@ pub(super) fn write(finding: &Finding, layout: Layout, out: &mut String) {
     for line in wrap(&bounded(&finding.title), layout.columns() - 2) {
         let _ = writeln!(out, "  {}", Painted(BOLD, line));
     }
+    for (label, text) in finding.remarks() {
+        labelled(label, &text, layout, out);
+    }
     labelled("expected", &finding.expected, layout, out);
     labelled("actual", &finding.actual, layout, out);
     for evidence in finding.evidence.iter().take(SHOWN) {

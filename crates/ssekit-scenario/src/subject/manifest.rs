@@ -28,7 +28,7 @@ const KEYS: &[&str] = &[
 ];
 const EXPECT_KEYS: &[&str] = &["outcome", "fail", "warn"];
 const READY_WITHIN_S: RangeInclusive<u64> = 1..=3600;
-const DEFAULT_READY_WITHIN_S: u64 = 30;
+pub(super) const DEFAULT_READY_WITHIN_S: u64 = 30;
 /// Hosts a subject may be reached at: it runs on this machine, at a port of the loopback interface.
 const HOSTS: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
 
@@ -278,13 +278,36 @@ pub(crate) fn is_name_byte(byte: u8) -> bool {
 
 /// `http://127.0.0.1:{port}` and what may follow an authority.
 fn is_local_url(url: &str) -> bool {
+    after_host(url)
+        .and_then(|rest| rest.strip_prefix(":{port}"))
+        .is_some_and(is_target)
+}
+
+/// As [`is_local_url`], also with a port written out or that of the scheme.
+pub(super) fn is_on_this_machine(url: &str) -> bool {
+    let Some(rest) = after_host(url) else {
+        return false;
+    };
+    let written = rest.strip_prefix(':').map(|rest| {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        rest.split_at(digits)
+    });
+    is_local_url(url)
+        || match written {
+            Some((port, rest)) => port.parse::<u16>().is_ok_and(|port| port > 0) && is_target(rest),
+            None => is_target(rest),
+        }
+}
+
+fn after_host(url: &str) -> Option<&str> {
     let rest = url
         .strip_prefix("http://")
         .or_else(|| url.strip_prefix("https://"));
-    let rest = rest.and_then(|rest| HOSTS.iter().find_map(|host| rest.strip_prefix(host)));
-    let rest = rest.and_then(|rest| rest.strip_prefix(":{port}"));
-    rest.is_some_and(|rest| {
-        (rest.is_empty() || rest.starts_with(['/', '?']))
-            && !rest.contains(|c: char| c.is_whitespace() || c.is_control())
-    })
+    rest.and_then(|rest| HOSTS.iter().find_map(|host| rest.strip_prefix(host)))
+}
+
+/// Whether this may follow an authority.
+fn is_target(rest: &str) -> bool {
+    (rest.is_empty() || rest.starts_with(['/', '?']))
+        && !rest.contains(|c: char| c.is_whitespace() || c.is_control())
 }

@@ -1,24 +1,31 @@
 //! `ssekit check`: does a server keep the standard?
 
-use std::path::{Path, PathBuf};
+mod answer;
+mod baseline;
+mod plan;
+mod start;
+
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum as _};
-use ssekit_conformance::{CheckOptions, Checked, EchoTarget, Selection, check, judge, plan};
-use ssekit_launch::{Running, launch, version};
-use ssekit_record::{CheckRecord, ExitCode, Level, LoadError, Observation};
-use ssekit_report::text::{columns, counted, duration as span, harmless};
-use ssekit_report::{github, terminal};
+use clap::Args;
+use ssekit_conformance::{CheckOptions, Checked, EchoTarget, Selection, check, judge};
+use ssekit_record::{CheckOutcome, CheckRecord, ExitCode, Level, LoadError, Observation};
 use ssekit_scenario::Subject;
 
-use crate::command::report::{RecordFormat, written};
+use crate::command::report::written;
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::interrupt::interrupted;
 use crate::progress::Display;
 use crate::request::{RequestArguments, url};
 use crate::{duration, input, output, runtime};
+
+use answer::AnswerArguments;
+use baseline::{Accepted, BaselineArguments};
+use plan::planned;
+use start::StartArguments;
 
 /// Bytes read of a saved observation, at most.
 const LARGEST: u64 = 1 << 30;
@@ -32,11 +39,10 @@ const GRACE: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// URL of the event stream, or a file written by --save
-    #[arg(value_name = "URL|FILE", required_unless_present = "subject")]
+    #[arg(value_name = "URL|FILE", required_unless_present_any = ["subject", "start"])]
     target: Option<String>,
-    /// Start the server described in this folder's subject.toml, judge it, and stop it
-    #[arg(long, value_name = "DIR", conflicts_with = "target")]
-    subject: Option<PathBuf>,
+    #[command(flatten)]
+    start: StartArguments,
     /// Only these checks: ids, groups or globs, such as framing.*; repeatable
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     only: Vec<String>,
@@ -67,53 +73,18 @@ pub struct Arguments {
     )]
     echo: Option<String>,
     /// Show what would be asked, and ask nothing
-    #[arg(long, conflicts_with = "subject")]
+    #[arg(long, conflicts_with_all = ["subject", "start"])]
     dry_run: bool,
+    /// Make the whole check so many times; a check that does not always agree is shown as flaky, with
+    /// the worst of its verdicts
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    repeat: u16,
+    #[command(flatten)]
+    baseline: BaselineArguments,
     #[command(flatten)]
     request: RequestArguments,
     #[command(flatten)]
     answer: AnswerArguments,
-}
-
-/// Where the answer goes.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Answer")]
-struct AnswerArguments {
-    /// Form of the answer on standard output
-    #[arg(long, value_enum, default_value = "human")]
-    format: Format,
-    /// Write the answer to a file too: html=FILE, junit=FILE, md=FILE or json=FILE; repeatable
-    #[arg(long, value_name = "FORM=FILE", value_parser = report_file)]
-    report: Vec<ReportFile>,
-    /// Save what was seen, to judge it again with `ssekit check FILE`
-    #[arg(long, value_name = "FILE")]
-    save: Option<PathBuf>,
-    /// Only problems and the verdict
-    #[arg(long, short = 'q')]
-    quiet: bool,
-    /// Every check by name
-    #[arg(long, short = 'v', conflicts_with = "quiet")]
-    verbose: bool,
-}
-
-#[derive(Debug, Clone)]
-struct ReportFile {
-    form: RecordFormat,
-    path: PathBuf,
-}
-
-fn report_file(text: &str) -> Result<ReportFile, String> {
-    let expected = || "expected html=FILE, junit=FILE, md=FILE or json=FILE".to_owned();
-    let split = text.split_once('=').filter(|(_, path)| !path.is_empty());
-    let (form, path) = split.ok_or_else(expected)?;
-    let form = RecordFormat::from_str(form, false).map_err(|_| expected())?;
-    if form == RecordFormat::Human {
-        return Err(expected());
-    }
-    Ok(ReportFile {
-        form,
-        path: path.into(),
-    })
 }
 
 fn gate(text: &str) -> Result<Level, String> {
@@ -126,19 +97,30 @@ fn gate(text: &str) -> Result<Level, String> {
 /// Runs the command.
 pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     arguments.answer.writable()?;
-    if let Some(folder) = &arguments.subject {
-        return runtime::block_on(arguments.started(folder));
-    }
+    let baseline = arguments.baseline.load()?;
     let target = arguments.target.as_deref().unwrap_or_default();
-    if is_file(target) {
-        return arguments.saved(Path::new(target));
+    if let Some(subject) = arguments.start.subject(arguments.target.as_deref())? {
+        return runtime::block_on(
+            arguments.repeated(&Target::Started(Box::new(subject)), &baseline),
+        );
     }
-    let options = arguments.options(url(target)?)?;
+    if is_file(target) {
+        return arguments.saved(Path::new(target), &baseline);
+    }
+    let url = url(target)?;
     if arguments.dry_run {
-        output::print(&planned(&options)?)?;
+        output::print(&planned(&arguments.options(url)?)?)?;
         return Ok(ExitCode::AsExpected);
     }
-    runtime::block_on(arguments.live(options))
+    runtime::block_on(arguments.repeated(&Target::Running(url), &baseline))
+}
+
+/// What is judged.
+enum Target {
+    /// A server that runs already.
+    Running(url::Url),
+    /// A server that is started for each run.
+    Started(Box<Subject>),
 }
 
 /// Whether the target is meant as a file: it is there, or it is written like one.
@@ -183,17 +165,8 @@ impl Arguments {
         Ok(options)
     }
 
-    /// Asks a subject that was started also for what its echo endpoint shows, where it has one.
-    fn options_for(&self, running: &Running) -> Result<CheckOptions, Failure> {
-        let mut options = self.options(url(running.url())?)?;
-        if let (None, false, Some(echo)) = (&options.echo, self.passive, running.echo()) {
-            options.echo = Some(EchoTarget::At(url(echo)?));
-        }
-        Ok(options)
-    }
-
     /// Judges an observation without a network.
-    fn saved(&self, path: &Path) -> Result<ExitCode, Failure> {
+    fn saved(&self, path: &Path, baseline: &Accepted) -> Result<ExitCode, Failure> {
         let text = input::text(path, LARGEST)?;
         let observation = Observation::from_json(&text).map_err(|error| {
             let shown = path.display();
@@ -205,25 +178,67 @@ impl Arguments {
             };
             Failure::Usage(format!("{shown}: {error}; {hint}"))
         })?;
-        let record = judge(&observation, &self.selection(), self.level)?;
-        self.answer.give(&record, Some(&observation))?;
-        Ok(record.exit_code())
+        if self.repeat > 1 {
+            return Err(Failure::Usage(
+                "a saved observation is judged the same every time; --repeat needs a server".into(),
+            ));
+        }
+        let mut record = judge(&observation, &self.selection(), self.level)?;
+        self.concluded(&mut record, Some(&observation), baseline)
     }
 
-    /// Asks the server, and reports what was seen even if interrupted.
-    async fn live(&self, options: CheckOptions) -> Result<ExitCode, Failure> {
-        let (mut checked, stopped) = self.observed(&options).await?;
+    /// Makes the check as often as asked, and reports what was seen even if interrupted.
+    async fn repeated(&self, target: &Target, baseline: &Accepted) -> Result<ExitCode, Failure> {
+        let mut runs: Vec<Checked> = Vec::new();
+        let mut stopped = false;
+        while runs.len() < usize::from(self.repeat) && !stopped {
+            let run = match target {
+                Target::Running(url) => self.observed(&self.options(url.clone())?).await,
+                Target::Started(subject) => self.started(subject).await,
+            };
+            match run {
+                Ok((checked, was_stopped)) => {
+                    stopped = was_stopped;
+                    // A run that was cut short shows less than the target has to show.
+                    if !stopped || runs.is_empty() {
+                        runs.push(checked);
+                    }
+                }
+                Err(Failure::Interrupted(_)) if !runs.is_empty() => stopped = true,
+                Err(failure) => return Err(failure),
+            }
+        }
+        let told = worst(&runs).map(|checked| checked.observation.clone());
+        let records = runs.into_iter().map(|checked| checked.record).collect();
+        // A run is made at least once.
+        let (Some(mut record), Some(observation)) = (CheckRecord::of_runs(records), told) else {
+            return Err(Failure::Internal("no run was made".into()));
+        };
         if stopped {
-            let said = &mut checked.record.summary;
+            let said = &mut record.summary;
             *said = format!("Interrupted; what was seen until then: {said}");
         }
-        let (record, observation) = (&checked.record, &checked.observation);
         if record.exit_code() == ExitCode::Unreachable {
-            return self.unanswered(&checked, stopped);
+            return self.unanswered(&record, &observation, stopped);
         }
-        self.answer.give(record, Some(observation))?;
         if stopped {
+            self.answer.give(&record, Some(&observation))?;
             return Ok(ExitCode::Interrupted);
+        }
+        self.concluded(&mut record, Some(&observation), baseline)
+    }
+
+    /// Applies the baseline, gives the answer, and writes the baseline anew where that was asked.
+    fn concluded(
+        &self,
+        record: &mut CheckRecord,
+        seen: Option<&Observation>,
+        baseline: &Accepted,
+    ) -> Result<ExitCode, Failure> {
+        let updated = self.baseline.apply(baseline, record)?;
+        self.answer.give(record, seen)?;
+        if let Some(told) = updated {
+            output::say(&told);
         }
         Ok(record.exit_code())
     }
@@ -244,55 +259,26 @@ impl Arguments {
     }
 
     /// Nothing could be measured: one line, and for programs the record.
-    fn unanswered(&self, checked: &Checked, stopped: bool) -> Result<ExitCode, Failure> {
+    fn unanswered(
+        &self,
+        record: &CheckRecord,
+        observation: &Observation,
+        stopped: bool,
+    ) -> Result<ExitCode, Failure> {
         if stopped {
             return Err(Failure::Interrupted("nothing was seen yet".into()));
         }
-        self.answer
-            .write_files(&checked.record, Some(&checked.observation))?;
+        self.answer.write_files(record, Some(observation))?;
         if self.answer.format == Format::Json {
-            output::print(&written(&checked.record)?)?;
+            output::print(&written(record)?)?;
         }
-        Err(Failure::Unreachable(why_unanswered(checked)))
-    }
-
-    /// Starts a subject, judges it and stops it.
-    async fn started(&self, folder: &Path) -> Result<ExitCode, Failure> {
-        let subject = Subject::load(folder).map_err(|error| Failure::Usage(error.to_string()))?;
-        let scratch = tempfile::tempdir().map_err(|error| {
-            Failure::Environment(format!(
-                "cannot make a scratch folder: {}",
-                input::cause(&error)
-            ))
-        })?;
-        let log = scratch.path().join("subject.log");
-        let running = tokio::select! {
-            running = launch(&subject, &log) => running?,
-            stop = interrupted() => {
-                stop?;
-                return Err(Failure::Interrupted("the subject was not ready yet".into()));
-            }
-        };
-        let options = self.options_for(&running);
-        let result = match options {
-            Ok(mut options) => {
-                options.subject = Some(match version(&subject).await {
-                    Some(version) => format!("{} {version}", subject.name),
-                    None => subject.name.clone(),
-                });
-                self.live(options).await
-            }
-            Err(failure) => Err(failure),
-        };
-        running.stop().await?;
-        result
+        Err(Failure::Unreachable(why_unanswered(record, observation)))
     }
 }
 
 /// Why there was no answer, and what to do about it.
-fn why_unanswered(checked: &Checked) -> String {
-    let record = &checked.record;
-    let main = checked.observation.transcripts.first();
+fn why_unanswered(record: &CheckRecord, observation: &Observation) -> String {
+    let main = observation.transcripts.first();
     let detail = main.map_or("", |main| main.end.detail.as_str());
     let detail = if detail.is_empty() {
         record.summary.trim_end_matches('.')
@@ -302,88 +288,8 @@ fn why_unanswered(checked: &Checked) -> String {
     format!("{}: {detail}", record.target)
 }
 
-impl AnswerArguments {
-    /// Finds out before anything is asked that an answer could not be written.
-    fn writable(&self) -> Result<(), Failure> {
-        let reports = self.report.iter().map(|report| report.path.as_path());
-        for path in reports.chain(self.save.as_deref()) {
-            let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
-            let folder = folder.unwrap_or(Path::new("."));
-            if !folder.is_dir() || path.is_dir() {
-                let (path, folder) = (path.display(), folder.display());
-                return Err(Failure::Usage(format!(
-                    "cannot write {path}: it has to be a file in a folder that is there ({folder})"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives the answer in every form asked for.
-    fn give(&self, record: &CheckRecord, seen: Option<&Observation>) -> Result<(), Failure> {
-        self.write_files(record, seen)?;
-        let text = match self.format {
-            Format::Human => terminal::render(record, output::layout(self.verbose, self.quiet)),
-            Format::Json => written(record)?,
-        };
-        if self.format == Format::Human && output::is_github() {
-            output::say(github::render(record).trim_end());
-            return Ok(output::print_inert(&text)?);
-        }
-        Ok(output::print(&text)?)
-    }
-
-    fn write_files(&self, record: &CheckRecord, seen: Option<&Observation>) -> Result<(), Failure> {
-        for report in &self.report {
-            let text = report.form.render(record, true)?;
-            write(&report.path, &text)?;
-        }
-        if let (Some(path), Some(seen)) = (&self.save, seen) {
-            let text = seen.to_json();
-            let text = text.map_err(|error| Failure::Internal(error.to_string()))?;
-            write(path, &(text + "\n"))?;
-        }
-        Ok(())
-    }
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text).map_err(|error| {
-        let cause = input::cause(&error);
-        Failure::Usage(format!("cannot write {}: {cause}", path.display()))
-    })
-}
-
-/// The plan of requests, as a table.
-fn planned(options: &CheckOptions) -> Result<String, Failure> {
-    let plan = plan(options)?;
-    let widest = |texts: &mut dyn Iterator<Item = &str>| texts.map(columns).max().unwrap_or(0);
-    let names = widest(&mut plan.iter().map(|p| p.probe.name()));
-    let abouts = widest(&mut plan.iter().map(|p| p.about));
-    let mut out = format!(
-        "Requests to {}:\n\n",
-        plan.first().map_or("", |p| &p.request)
-    );
-    for probe in &plan {
-        let us = u64::try_from(probe.at_most.as_micros()).unwrap_or(u64::MAX);
-        out.push_str(&format!(
-            "  {:names$}  {:abouts$}  at most {:>8}  {}\n",
-            probe.probe.name(),
-            probe.about,
-            span(us),
-            probe.condition,
-        ));
-    }
-    let usual = plan.first().map_or("", |p| p.request.as_str());
-    let mut others = plan.iter().filter(|p| p.request != usual).peekable();
-    if others.peek().is_some() {
-        out.push_str("\nwhere\n\n");
-    }
-    for other in others {
-        let request = harmless(&other.request);
-        out.push_str(&format!("  {:names$}  is {request}\n", other.probe.name()));
-    }
-    let total = counted(plan.len(), "request");
-    out.push_str(&format!("\n{total} at most; nothing was asked\n"));
-    Ok(out)
+/// The run worth saving: the first in which something was found, or the first.
+fn worst(runs: &[Checked]) -> Option<&Checked> {
+    let found = |checked: &&Checked| checked.record.outcome == CheckOutcome::Nonconformant;
+    runs.iter().find(found).or(runs.first())
 }
