@@ -21,14 +21,21 @@ def ask(method, path, body=None, **fields):
     return nchan.getresponse()
 
 
-def perform(number, steps):
+def message(step):
+    """Body and fields of what is published. ValueError where a field cannot hold the type."""
+    kind = step.get("event")
+    if kind and any(end in kind for end in "\r\n"):
+        raise ValueError("a type is published as a header field, which has no line ends")
+    return step.get("data", "").encode(), {} if kind is None else {"X-EventSource-Event": kind.encode()}
+
+
+def perform(number, steps, messages):
     """Publishes in order, then deletes the channel, which ends the streams of its subscribers."""
-    for step in steps:
+    for step, (data, fields) in zip(steps, messages):
         if step["do"] == "wait":
             time.sleep(step["ms"] / 1000)
         if step["do"] == "event":
-            fields = {"X-EventSource-Event": step["event"].encode()} if "event" in step else {}
-            ask("POST", f"/echo/publish/{number}", step["data"].encode(), **fields).read()
+            ask("POST", f"/echo/publish/{number}", data, **fields).read()
     ask("DELETE", f"/echo/publish/{number}").read()
 
 
@@ -45,12 +52,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         steps = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["steps"]
-        # The type is published as a header field, which has no line ends.
-        if any(end in step.get("event", "") for step in steps for end in "\r\n"):
-            return self.answer(422, "text/plain")
+        try:
+            messages = [message(step) for step in steps]
+        except ValueError as error:
+            return self.answer(422, "text/plain", f"{error}\n".encode())
         number = next(numbers)
         stream = ask("GET", f"/echo/subscribe/{number}", Accept="text/event-stream")
-        threading.Thread(target=perform, args=(number, steps), daemon=True).start()
+        threading.Thread(target=perform, args=(number, steps, messages), daemon=True).start()
         self.answer(stream.status, stream.headers["Content-Type"])
         while piece := stream.read1():
             self.wfile.write(piece)

@@ -13,6 +13,7 @@ function format({ comment, data, ...others }) {
   const lines = [];
   for (const [name, value] of Object.entries(others)) {
     if (LINE_END.test(value)) throw new RangeError(`${name} must be one line`);
+    if (name === "id" && value.includes?.("\0")) throw new RangeError("clients ignore an id that holds U+0000");
     if (name === "retry" && !/^[0-9]+$/.test(value)) throw new RangeError("retry is a number of milliseconds");
     lines.push(`${name}: ${value}`);
   }

@@ -23,8 +23,11 @@ LINE_END = re.compile("\r\n|\r|\n")
 
 def event(data=None, comment=None, **fields):
     """An event or a comment. ValueError where a line end stands in a value that must be one line."""
-    if any(LINE_END.search(str(value)) for value in fields.values()) or not str(fields.get("retry", 0)).isdigit():
+    texts = {name: str(value) for name, value in fields.items()}
+    if any(LINE_END.search(text) for text in texts.values()) or "\0" in texts.get("id", ""):
         raise ValueError("no value of this field")
+    if not re.fullmatch("[0-9]+", texts.get("retry", "0")):
+        raise ValueError("no number of milliseconds")
     lines = [f"{name}: {value}" for name, value in fields.items()]
     for name, text in (("", comment), ("data", data)):
         lines += [f"{name}: {line}" for line in LINE_END.split(text or "") if text is not None]
