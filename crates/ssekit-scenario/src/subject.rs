@@ -61,6 +61,8 @@ pub struct Expectation {
     pub fail: BTreeMap<String, String>,
     /// Checks that end in `warn`.
     pub warn: BTreeMap<String, String>,
+    /// Checks that end in `warn` in some runs only, because what they show is a race of the subject's.
+    pub sometimes: BTreeMap<String, String>,
 }
 
 /// A subject's commands and addresses with port and scratch folder put in.

@@ -26,7 +26,7 @@ const KEYS: &[&str] = &[
     "env",
     "expect",
 ];
-const EXPECT_KEYS: &[&str] = &["outcome", "fail", "warn"];
+const EXPECT_KEYS: &[&str] = &["outcome", "fail", "warn", "sometimes"];
 const READY_WITHIN_S: RangeInclusive<u64> = 1..=3600;
 pub(super) const DEFAULT_READY_WITHIN_S: u64 = 30;
 /// Hosts a subject may be reached at: it runs on this machine, at a port of the loopback interface.
@@ -81,6 +81,16 @@ struct ExpectTable {
     fail: BTreeMap<String, Text>,
     #[serde(default)]
     warn: BTreeMap<String, Text>,
+    #[serde(default)]
+    sometimes: BTreeMap<String, Text>,
+}
+
+impl ExpectTable {
+    fn reasons(&self) -> impl Iterator<Item = &Text> {
+        [&self.fail, &self.warn, &self.sometimes]
+            .into_iter()
+            .flat_map(BTreeMap::values)
+    }
 }
 
 pub(super) fn read(text: &str) -> Result<Subject, Fault> {
@@ -181,7 +191,7 @@ impl Manifest {
             .chain(&self.needs)
             .chain(&self.version)
             .chain(&self.echo)
-            .chain(expected.flat_map(|expect| expect.fail.values().chain(expect.warn.values())))
+            .chain(expected.flat_map(ExpectTable::reasons))
     }
 
     fn validate_addresses(&self) -> Result<(), Fault> {
@@ -258,6 +268,7 @@ impl ExpectTable {
             outcome: self.outcome,
             fail: reasons(self.fail),
             warn: reasons(self.warn),
+            sometimes: reasons(self.sometimes),
         }
     }
 }

@@ -23,6 +23,9 @@ outcome = "conformant"
 
 [expect.warn]
 "cache.no-store" = "it sets no Cache-Control"
+
+[expect.sometimes]
+"resume.no-loss" = "a race"
 "#;
 
 fn parse(text: &str) -> Result<Subject, SubjectError> {
@@ -51,6 +54,7 @@ fn every_field_is_read() {
     assert_eq!(expect.outcome, CheckOutcome::Conformant);
     assert_eq!(expect.warn["cache.no-store"], "it sets no Cache-Control");
     assert!(expect.fail.is_empty());
+    assert_eq!(expect.sometimes["resume.no-loss"], "a race");
 }
 
 #[test]
