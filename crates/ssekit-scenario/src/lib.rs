@@ -1,8 +1,9 @@
-//! What ssekit is told to do: echo scripts, subject manifests, proxy scenarios and baselines.
+//! What ssekit is told to do: echo scripts, subject manifests, proxy and load scenarios, baselines.
 
 mod baseline;
 mod file;
 mod hop;
+pub mod load;
 mod script;
 mod subject;
 
