@@ -1,14 +1,16 @@
-//! `ssekit demo`: the main job on the embedded server, once clean and once broken.
+//! `ssekit demo`: the main jobs on embedded parts: a server, once clean and once broken, and a hop.
 
 use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anstyle::Style;
 use clap::Args;
 use ssekit_conformance::{CheckOptions, Progress, check};
-use ssekit_record::{CheckOutcome, CheckRecord, ExitCode, Verdict};
+use ssekit_proxycheck::{ProxyOptions, Stand};
+use ssekit_record::{CheckOutcome, CheckRecord, ExitCode, Release, Verdict};
 use ssekit_report::terminal;
-use ssekit_server::{Config, Defect, Server};
+use ssekit_server::{Config, Defect, Hop, HopConfig, HopMode, Server};
 
 use crate::command::serve::defect;
 use crate::failure::Failure;
@@ -22,7 +24,7 @@ const SHOWN: &str = "encoding.valid-utf8/latin1";
 /// How long each stream is watched.
 const WINDOW: Duration = Duration::from_secs(2);
 
-/// See the main job done on an embedded server, once healthy and once broken
+/// See the main jobs done on embedded parts: a server, once healthy and once broken, and a hop
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Break the second server in this way; `ssekit serve --list-defects` shows which there are
@@ -63,8 +65,33 @@ async fn both(broken: Defect) -> Result<ExitCode, Failure> {
             if is_caught { "" } else { "not " }
         )));
     }
+    heading(
+        "3. A hop that holds everything back until the origin closes",
+        "ssekit proxy --via URL --listen ADDRESS --quick",
+    )?;
+    through_hop().await?;
     output::print(&next(entry.check))?;
     Ok(ExitCode::AsExpected)
+}
+
+/// Puts a buffering hop between an origin and a client, looks at it and shows the answer.
+async fn through_hop() -> Result<(), Failure> {
+    let stand = Stand::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    let mut config = HopConfig::new(stand.addr().to_string());
+    config.mode = HopMode::UntilClose;
+    let hop = Hop::start(config).await?;
+    let mut options = ProxyOptions::new(url(&hop.url("/"))?);
+    options.quick = true;
+    let record = stand.check(&options, &mut |_| {}).await?;
+    let text = terminal::proxy(&record, output::layout(false, false));
+    output::print(&(text + "\n"))?;
+    match record.measurements.release {
+        Some(Release::UntilClose) => Ok(()),
+        other => Err(Failure::Internal(format!(
+            "the hop holds everything until the close, and was found {}",
+            other.map_or("unknown", Release::as_str)
+        ))),
+    }
 }
 
 fn heading(title: &str, command: &str) -> Result<(), Failure> {
@@ -102,6 +129,10 @@ fn next(check: &str) -> String {
         (
             format!("ssekit explain {check}"),
             "read the rule that was broken",
+        ),
+        (
+            "ssekit proxy --help".to_owned(),
+            "look at your own proxy or CDN",
         ),
         (
             "ssekit serve".to_owned(),
