@@ -19,6 +19,8 @@ pub(crate) struct Seen {
     /// The requests that reached the origin, in order; of probes that share a URL, of all of them.
     pub visits: Vec<Visit>,
     pub about: &'static str,
+    /// What became of the pieces, where it is not read from the bytes of both sides.
+    pub delivered: Option<Delivery>,
 }
 
 impl Seen {
@@ -29,6 +31,9 @@ impl Seen {
 
     /// What became of the pieces of the answer.
     pub(crate) fn delivery(&self) -> Option<Delivery> {
+        if let Some(delivered) = &self.delivered {
+            return Some(delivered.clone());
+        }
         Some(Delivery::of(self.visit()?, &self.sight))
     }
 
@@ -56,6 +61,8 @@ pub(crate) struct Case<'a> {
     pub family: Option<Family>,
     /// As the hop names itself.
     pub product: Option<String>,
+    /// Whether the origin is not ssekit's own, so that its side was not seen.
+    pub is_of_views: bool,
 }
 
 impl<'a> Case<'a> {
@@ -71,6 +78,15 @@ impl<'a> Case<'a> {
             seen,
             family,
             product,
+            is_of_views: false,
+        }
+    }
+
+    /// A run that compares two views.
+    pub(crate) fn of_views(options: &'a ProxyOptions, seen: BTreeMap<&'static str, Seen>) -> Self {
+        Self {
+            is_of_views: true,
+            ..Self::new(options, seen)
         }
     }
 
@@ -101,6 +117,8 @@ impl<'a> Case<'a> {
     pub(crate) fn missing(&self) -> &'static str {
         if self.options.stopped() {
             "the run was interrupted before this was looked at"
+        } else if self.is_of_views {
+            "two views of a foreign origin cannot show it: --listen in place of --origin does"
         } else if self.options.quick {
             "left out by --quick"
         } else {

@@ -145,7 +145,8 @@ pub(crate) fn delay(piece: &Piece) -> Option<u64> {
     piece.got_us.map(|got| got.saturating_sub(piece.sent_us))
 }
 
-fn bursts(sight: &Sight) -> Vec<(u64, u64)> {
+/// What the client got in one go: bytes, and when it began.
+pub(crate) fn bursts(sight: &Sight) -> Vec<(u64, u64)> {
     let mut bursts: Vec<(u64, u64)> = Vec::new();
     let mut last = None;
     for slice in &sight.transcript.stream().slices {

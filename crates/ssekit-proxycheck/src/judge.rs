@@ -1,10 +1,8 @@
 //! From what was seen to a record.
 
-use std::collections::BTreeMap;
-
 use ssekit_record::{
-    CheckOutcome, CheckRecord, CheckSummary, Finding, HttpVersion, Level, Measurements,
-    ProbeSummary, ProxyRecord, Release, SCHEMA, Source, Timeline, Verdict, redact_url,
+    Acceptance, CheckOutcome, CheckRecord, CheckSummary, Finding, HttpVersion, Level, Measurements,
+    ProbeSummary, ProxyRecord, Release, SCHEMA, Source, StaleEntry, Timeline, Verdict, redact_url,
 };
 
 use crate::case::{Case, Seen};
@@ -16,15 +14,13 @@ use crate::{Rule, registry};
 
 /// Judges a finished run.
 pub(crate) fn judge(case: &Case<'_>) -> ProxyRecord {
-    let checks: Vec<Finding> = registry()
-        .iter()
-        .map(|rule| finding(rule, (rule.judge)(case)))
-        .collect();
+    let judged = registry().iter();
+    let judged = judged.map(|rule| finding(rule, (rule.judge)(case)));
+    let checks: Vec<Finding> = judged.map(|finding| accepted(case, finding)).collect();
     let gate = case.options.gate;
-    let accepted = accepted(case, &checks);
     let red: Vec<&str> = checks
         .iter()
-        .filter(|f| CheckRecord::reddens(f, gate) && !accepted.contains_key(&f.id))
+        .filter(|f| CheckRecord::reddens(f, gate))
         .map(|f| f.id.as_str())
         .collect();
     let release = checks.iter().find(|f| f.id == "proxy.release");
@@ -49,7 +45,7 @@ pub(crate) fn judge(case: &Case<'_>) -> ProxyRecord {
         product: case.product.clone(),
         http: http(case),
         gate,
-        stale_entries: Vec::new(),
+        stale_entries: stale(case, &checks),
         counts: CheckSummary::of(&checks),
         probes: case.all().map(|(name, seen)| probe(name, seen)).collect(),
         checks,
@@ -57,8 +53,6 @@ pub(crate) fn judge(case: &Case<'_>) -> ProxyRecord {
     ProxyRecord {
         run,
         measurements: measurements(case),
-        stale: stale(case, &accepted),
-        accepted,
         timelines: timelines(case),
     }
 }
@@ -96,30 +90,47 @@ fn http(case: &Case<'_>) -> Option<HttpVersion> {
     Some(seen.head()?.version)
 }
 
-/// The findings that the scenario knows. Late events are known only of the kind it names.
-fn accepted(case: &Case<'_>, checks: &[Finding]) -> BTreeMap<String, String> {
+/// Marks a finding that the scenario knows. Late events are known only of the kind it names.
+fn accepted(case: &Case<'_>, mut finding: Finding) -> Finding {
     let known = &case.options.known;
+    let reasons = match finding.verdict {
+        Verdict::Fail => &known.fail,
+        Verdict::Warn => &known.warn,
+        _ => return finding,
+    };
     let kind = case.release().map(|shape| shape.kind);
     let other = known.release.is_some() && known.release != kind;
-    let reason = |finding: &Finding| {
-        let reasons = match finding.verdict {
-            Verdict::Fail => &known.fail,
-            Verdict::Warn => &known.warn,
-            _ => return None,
-        };
-        let reason = reasons.get(&finding.id)?;
-        let void = other && finding.id == "proxy.release";
-        (!void).then(|| (finding.id.clone(), reason.clone()))
-    };
-    checks.iter().filter_map(reason).collect()
+    let void = other && finding.id == "proxy.release";
+    let reason = reasons.get(&finding.id).filter(|_| !void);
+    finding.accepted = reason.map(|reason| Acceptance {
+        reason: reason.clone(),
+        until: None,
+    });
+    finding
 }
 
-/// What the scenario knows and the run did not find.
-fn stale(case: &Case<'_>, accepted: &BTreeMap<String, String>) -> Vec<String> {
+/// What the scenario knows and the run, which looked, did not find.
+fn stale(case: &Case<'_>, checks: &[Finding]) -> Vec<StaleEntry> {
     let known = &case.options.known;
+    let stale = |id: &String| {
+        let finding = checks.iter().find(|finding| &finding.id == id);
+        let why = match finding {
+            None => "no check has this id",
+            Some(finding) => match finding.verdict {
+                Verdict::Pass | Verdict::Info => "the check finds nothing any more",
+                Verdict::Fail | Verdict::Warn if finding.accepted.is_none() => {
+                    "what is found is not what is accepted"
+                }
+                _ => return None,
+            },
+        };
+        Some(StaleEntry {
+            check: id.clone(),
+            why: why.into(),
+        })
+    };
     let ids = known.fail.keys().chain(known.warn.keys());
-    let stale = ids.filter(|id| !accepted.contains_key(*id));
-    stale.cloned().collect()
+    ids.filter_map(stale).collect()
 }
 
 fn summary(case: &Case<'_>, checks: &[Finding], red: &[&str], outcome: CheckOutcome) -> String {
@@ -133,6 +144,11 @@ fn summary(case: &Case<'_>, checks: &[Finding], red: &[&str], outcome: CheckOutc
         Some(Release::Immediate) => "The hop passes small events on as they come".to_owned(),
         Some(_) => format!("The hop holds events back: {told}"),
         None => format!("Delivery could not be judged: {told}"),
+    };
+    let first = if case.is_of_views {
+        format!("Compared with the origin asked directly: {first}")
+    } else {
+        first
     };
     match red {
         [] => format!("{first}."),

@@ -16,6 +16,7 @@ mod case;
 mod check;
 mod client;
 mod clock;
+mod comparison;
 mod delivery;
 mod error;
 mod journal;
@@ -31,6 +32,7 @@ mod rule;
 mod runner;
 mod shape;
 
+pub use comparison::compare;
 pub use error::ProxyError;
 pub use options::ProxyOptions;
 pub use product::Family;

@@ -168,6 +168,7 @@ impl Run<'_> {
             visits: self.stand.journal.of(&name),
             sight,
             about: "whether the hop forwards to this origin",
+            delivered: None,
         })
     }
 
@@ -340,6 +341,7 @@ impl Run<'_> {
                 sight,
                 visits,
                 about,
+                delivered: None,
             };
             seen.insert(probe.name, one);
         }
@@ -350,7 +352,7 @@ impl Run<'_> {
 /// Exchanges that go on.
 type Running = JoinSet<Result<(Probe, Sight, Vec<Visit>), ProxyError>>;
 
-fn exchange_options(options: &ProxyOptions) -> Options {
+pub(crate) fn exchange_options(options: &ProxyOptions) -> Options {
     Options {
         connect_timeout: options.timeout,
         trust: options.trust.clone(),
@@ -395,7 +397,7 @@ async fn settled(probe: &Probe, url: &str, journal: &Journal, stop: &AtomicBool)
 }
 
 /// The user's secrets, but never a field of ours by an unlucky name.
-fn secrets(told: &[String], fields: &[(String, Vec<u8>)]) -> Vec<String> {
+pub(crate) fn secrets(told: &[String], fields: &[(String, Vec<u8>)]) -> Vec<String> {
     let named = fields.iter().map(|(name, _)| name);
     let secret = named.filter(|name| {
         let own = told.iter().any(|t| t.eq_ignore_ascii_case(name));

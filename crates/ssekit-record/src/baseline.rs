@@ -23,8 +23,9 @@ pub struct BaselineEntry {
 pub struct Acceptance {
     /// Why.
     pub reason: String,
-    /// Last day on which it is accepted, `YYYY-MM-DD`.
-    pub until: String,
+    /// Last day on which it is accepted, `YYYY-MM-DD`; absent where it is accepted for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
 }
 
 /// An entry of a baseline that accepts nothing any more.
@@ -89,7 +90,7 @@ impl CheckRecord {
             let entry = entries.iter().find(|entry| entry.accepts(finding, today));
             finding.accepted = entry.map(|entry| Acceptance {
                 reason: entry.reason.clone(),
-                until: entry.until.clone(),
+                until: Some(entry.until.clone()),
             });
         }
         let stale = entries.iter().filter_map(|entry| {

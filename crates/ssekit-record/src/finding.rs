@@ -245,7 +245,7 @@ pub struct Finding {
     pub impact: String,
     /// What to change.
     pub remedy: String,
-    /// Why a baseline accepts it, and until when.
+    /// Why a baseline or a scenario accepts it, and until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Acceptance>,
     /// How often each verdict came, where several runs did not agree.
@@ -260,7 +260,11 @@ impl Finding {
     pub fn remarks(&self) -> Vec<(&'static str, String)> {
         let accepted = self.accepted.as_ref().map(|accepted| {
             let Acceptance { reason, until } = accepted;
-            ("accepted", format!("until {until}: {reason}"))
+            let text = match until {
+                Some(until) => format!("until {until}: {reason}"),
+                None => reason.clone(),
+            };
+            ("accepted", text)
         });
         let flaky = self.flaky.as_ref().map(|flaky| ("flaky", flaky.told()));
         accepted.into_iter().chain(flaky).collect()

@@ -1,10 +1,8 @@
 //! The record of a run through an intermediary.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use crate::{CheckRecord, ExitCode};
+use crate::CheckRecord;
 
 /// The answer of `ssekit proxy`: findings of the same form as those of a check, what was measured,
 /// and the timelines behind it.
@@ -18,26 +16,9 @@ pub struct ProxyRecord {
     pub run: CheckRecord,
     /// What was measured.
     pub measurements: Measurements,
-    /// Findings that the scenario knows, with the reason why each is accepted: they turn nothing
-    /// red.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub accepted: BTreeMap<String, String>,
-    /// Findings that the scenario knows and that were not found.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub stale: Vec<String>,
     /// What was sent above the hop and received below it, one per exchange worth drawing.
     #[serde(default)]
     pub timelines: Vec<Timeline>,
-}
-
-impl ProxyRecord {
-    /// The exit code of this record.
-    pub fn exit_code(&self) -> ExitCode {
-        match self.run.exit_code() {
-            ExitCode::AsExpected if !self.stale.is_empty() => ExitCode::StaleBaseline,
-            code => code,
-        }
-    }
 }
 
 /// What a hop does to small events.

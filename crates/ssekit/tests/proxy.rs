@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use assert_cmd::cargo::cargo_bin_cmd;
-use peer::{raw, send, until_left};
+use peer::{Served, raw, send, until_left};
 use serde_json::Value;
 
 const BIN: &str = env!("CARGO_BIN_EXE_ssekit");
@@ -181,14 +181,66 @@ fn a_scenario_accepts_what_it_knows_and_tells_what_is_stale() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let record = record(&output);
     assert_eq!(record["outcome"], "conformant");
-    assert_eq!(
-        record["accepted"]["proxy.head-prompt"],
-        "a comment is sent first"
-    );
+    let checks = record["checks"].as_array().unwrap();
+    let known = checks.iter().find(|c| c["id"] == "proxy.head-prompt");
+    let known = known.unwrap();
+    assert_eq!(known["verdict"], "warn");
+    assert_eq!(known["accepted"]["reason"], "a comment is sent first");
+    let known = "\"proxy.head-prompt\" = \"a comment is sent first\"";
     let path = scenario(folder.path(), "immediate", known);
     let output = proxy(&[&path, "--quick"]);
     assert_eq!(output.status.code(), Some(5), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("proxy.head-prompt"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("stale"));
+}
+
+#[test]
+fn a_foreign_origin_is_compared_with_itself() {
+    let origin = Served::start(&[]);
+    let through = |mode: &str| {
+        let hop = Served::start(&["--hop", mode, "--origin", &origin.url]);
+        let (direct, via) = (origin.at("echo"), hop.at("echo"));
+        let output = proxy(&[
+            "--origin",
+            &direct,
+            "--via",
+            &via,
+            "--max-added-latency",
+            "150ms",
+            "--format",
+            "json",
+        ]);
+        (record(&output), output.status.code())
+    };
+    let verdict = |record: &Value, id: &str| {
+        let checks = record["checks"].as_array().unwrap();
+        let check = checks.iter().find(|c| c["id"] == id).unwrap();
+        check["verdict"].as_str().unwrap().to_owned()
+    };
+    let (plain, code) = through("immediate");
+    assert_eq!(code, Some(0), "{plain}");
+    for id in [
+        "proxy.release",
+        "proxy.large-release",
+        "proxy.head-prompt",
+        "proxy.origin-abort",
+    ] {
+        assert_eq!(verdict(&plain, id), "pass", "{id}: {plain}");
+    }
+    for id in ["proxy.client-abort", "proxy.retries", "proxy.last-event-id"] {
+        assert_eq!(verdict(&plain, id), "unverified", "{id}");
+    }
+    for (mode, release) in [
+        ("coalesce:350ms", "coalesced"),
+        ("until-close", "until-close"),
+    ] {
+        let (held, code) = through(mode);
+        assert_eq!(held["measurements"]["release"], release, "{held}");
+        assert_eq!(code, Some(1));
+    }
+    let page = origin.at("");
+    let output = proxy(&["--origin", &page, "--via", &page]);
+    assert_eq!(output.status.code(), Some(6), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no echo endpoint"));
 }
 
 #[test]

@@ -63,6 +63,7 @@ pub(super) fn framing(case: &Case<'_>) -> Judgement {
         let old = match case.seen("http10").and_then(|seen| seen.sight.status()) {
             Some(200) => "that to HTTP/1.0 among them".to_owned(),
             Some(status) => format!("HTTP/1.0 is answered with {status}"),
+            None if case.is_of_views => "HTTP/1.0 was not asked".to_owned(),
             None => "HTTP/1.0 got no answer".to_owned(),
         };
         return Judgement::pass(format!("{looked} answers are sound; {old}"));

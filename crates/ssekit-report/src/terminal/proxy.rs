@@ -6,7 +6,7 @@ use ssekit_record::{ProxyRecord, Timeline, Verdict};
 
 use super::finding::{self, HANG};
 use super::style::{BOLD, DIM, FACT, Painted, mark, of};
-use super::{Layout, header, verdict_line};
+use super::{Layout, header, verdict_line, write_notes};
 use crate::group::with_verdict;
 use crate::proxy::{drawn, fact, figure};
 use crate::text::{bounded, columns, wrap};
@@ -27,6 +27,7 @@ pub fn proxy(record: &ProxyRecord, layout: Layout) -> String {
             }
         }
     }
+    write_notes(&record.run, layout, &mut out);
     verdict_line(&record.run, layout, &mut out);
     out
 }
