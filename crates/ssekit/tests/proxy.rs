@@ -190,7 +190,7 @@ fn a_scenario_accepts_what_it_knows_and_tells_what_is_stale() {
     let path = scenario(folder.path(), "immediate", known);
     let output = proxy(&[&path, "--quick"]);
     assert_eq!(output.status.code(), Some(5), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stdout).contains("stale"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("Stale"));
 }
 
 #[test]
