@@ -1,5 +1,6 @@
 //! The record of a run through an intermediary.
 
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use crate::CheckRecord;
@@ -9,7 +10,8 @@ use crate::CheckRecord;
 ///
 /// In JSON the members of [`ProxyRecord::run`] stand at the top, with `kind` being `proxy` and
 /// `target` the URL of the hop.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = of_kind_proxy)]
 pub struct ProxyRecord {
     /// Findings, outcome and exchanges.
     #[serde(flatten)]
@@ -21,8 +23,17 @@ pub struct ProxyRecord {
     pub timelines: Vec<Timeline>,
 }
 
+/// The members taken over from a check's record say that it is one of a check.
+fn of_kind_proxy(schema: &mut Schema) {
+    let kind = schema.pointer_mut("/properties/kind");
+    if let Some(kind) = kind.and_then(serde_json::Value::as_object_mut) {
+        kind.insert("const".into(), "proxy".into());
+        kind.insert("description".into(), "Always `proxy`.".into());
+    }
+}
+
 /// What a hop does to small events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Release {
     /// Each leaves as it came.
@@ -60,7 +71,7 @@ impl Release {
 }
 
 /// What was measured of a hop. `None` where it was not looked at, or did not show.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Measurements {
     /// What happens to small events.
     pub release: Option<Release>,
@@ -93,7 +104,7 @@ pub struct Measurements {
 }
 
 /// Delays of events, in microseconds.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
     /// Events that arrived.
     pub count: u64,
@@ -114,7 +125,7 @@ pub struct Latency {
 }
 
 /// The events of a delay above that of the bucket before, up to `le_us`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Bucket {
     /// Upper bound, in microseconds, inclusive.
     pub le_us: u64,
@@ -174,7 +185,7 @@ fn upper_bound(delay: u64) -> u64 {
 
 /// How a hop changed the heads that went through it. Names are in lower case; fields that belong to
 /// one connection are left out.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HeadChange {
     /// Version the origin was asked with, such as `HTTP/1.0`.
     pub origin_asked_with: Option<String>,
@@ -193,7 +204,7 @@ pub struct HeadChange {
 }
 
 /// What the origin sent and when the client got it, on one clock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Timeline {
     /// Name of the exchange.
     pub probe: String,
@@ -211,7 +222,7 @@ pub struct Timeline {
 }
 
 /// One event of a timeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Piece {
     /// When the origin wrote it, in microseconds.
     pub sent_us: u64,

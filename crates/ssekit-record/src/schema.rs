@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, schema_for};
 use serde_json::Value;
 
-use crate::{CheckRecord, Observation};
+use crate::{CheckRecord, Observation, ProxyRecord};
 
 /// A kind of record and how its form is told.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,7 @@ pub fn record_kinds() -> &'static [RecordKind] {
         &[
             RecordKind::of::<CheckRecord>("check"),
             RecordKind::of::<Observation>("observation"),
+            RecordKind::of::<ProxyRecord>("proxy"),
         ]
     }
 }

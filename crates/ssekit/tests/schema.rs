@@ -86,15 +86,20 @@ fn a_fresh_run_keeps_its_schemas() {
 
 #[test]
 fn committed_reports_keep_the_schema() {
-    let validator = validator("check");
+    keep("check", "servers");
+    keep("proxy", "proxies");
+}
+
+fn keep(kind: &str, folder: &str) {
+    let validator = validator(kind);
     let mut seen = 0;
-    for entry in fs::read_dir(reports().join("servers")).unwrap() {
+    for entry in fs::read_dir(reports().join(folder)).unwrap() {
         let path = entry.unwrap().path();
         let record = path
             .extension()
             .is_some_and(|e| e == "json")
             .then(|| read(&path));
-        let Some(record) = record.filter(|record| record["kind"] == "check") else {
+        let Some(record) = record.filter(|record| record["kind"] == kind) else {
             continue;
         };
         assert_eq!(faults(&validator, &record), [""; 0], "{}", path.display());
