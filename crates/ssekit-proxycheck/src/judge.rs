@@ -150,7 +150,10 @@ fn summary(case: &Case<'_>, checks: &[Finding], red: &[&str], outcome: CheckOutc
     } else {
         first
     };
+    let known = checks.iter().filter(|f| f.accepted.is_some()).count();
     match red {
+        [] if known == 1 => format!("{first}. The one finding is accepted."),
+        [] if known > 1 => format!("{first}. All {known} findings are accepted."),
         [] => format!("{first}."),
         ["proxy.release"] => format!("{first}."),
         [one] => format!("{first}; see {one}."),

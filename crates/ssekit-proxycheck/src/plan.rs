@@ -276,9 +276,9 @@ fn heads() -> Vec<Probe> {
     probes
 }
 
-/// How long the client reads on after the origin died.
+/// How long the client reads on after the origin died. Envoy waits for one second before it closes.
 pub(crate) fn mourning(options: &ProxyOptions) -> Duration {
-    Duration::from_secs(if options.quick { 1 } else { 3 })
+    Duration::from_millis(if options.quick { 2_200 } else { 3_000 })
 }
 
 fn endings(options: &ProxyOptions) -> Vec<Probe> {

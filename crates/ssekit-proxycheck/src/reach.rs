@@ -91,10 +91,22 @@ impl Scene<'_> {
     fn seen(&self) -> String {
         let strange = self.journal.strange();
         let garbled = strange.iter().find(|visit| visit.version.is_empty());
+        let ours = |visit: &&Visit| {
+            let accept = visit.field("accept").unwrap_or_default();
+            accept == b"text/event-stream" && !visit.target.contains("ssekit=")
+        };
         if self.asked {
             return format!(
                 "although the origin at {} was asked and answered",
                 self.origin
+            );
+        }
+        if let Some(visit) = strange.iter().find(ours) {
+            return format!(
+                "and what the origin at {} was asked for is {}: the hop takes the query away, by \
+                 which ssekit tells its requests apart",
+                self.origin,
+                escape(visit.target.as_bytes())
             );
         }
         match garbled {
@@ -173,6 +185,9 @@ impl Scene<'_> {
                 "{via}: the hop answers {answer}, {seen}: it cannot reach it, or forwards to \
                  another address"
             ))),
+            200..300 if seen.contains("takes the query away") => Reached::No(
+                ProxyError::NotForwarding(format!("{via}: {answer}, {seen}")),
+            ),
             200..300 => Reached::No(ProxyError::NotForwarding(format!(
                 "{via}: {answer} comes from somewhere else, {seen}: the hop forwards to another \
                  server, or this URL is not one that it forwards"

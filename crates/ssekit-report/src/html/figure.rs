@@ -79,7 +79,11 @@ impl FigureView {
             ticks: (0..=(span / step).min(10))
                 .map(|n| Tick {
                     at: at(n * step),
-                    label: duration(n * step),
+                    label: if n == 0 {
+                        "0".into()
+                    } else {
+                        duration(n * step)
+                    },
                 })
                 .collect(),
             closed: timeline.closed_us.map(at),
