@@ -227,6 +227,8 @@ impl<'a> Assembly<'a> {
         }
         self.spread(&mut run, &mut recorded);
         let scope = scope(&recorded);
+        let most = self.worker_cpu.values().max().copied().unwrap_or(0);
+        let average = most as f64 / self.end_us.max(1) as f64;
         let started_ratio = match job.planned {
             0 => 1.0,
             planned => run.count.started as f64 / planned as f64,
@@ -277,7 +279,7 @@ impl<'a> Assembly<'a> {
             thresholds: Vec::new(),
             findings: Vec::new(),
         };
-        finding::judge(&mut record, job, &run, interrupted);
+        finding::judge(&mut record, job, &run, average, interrupted);
         record
     }
 

@@ -11,6 +11,9 @@ pub enum LoadError {
     /// Environment: no runtime, no thread.
     #[error("cannot start a worker: {0}")]
     Runtime(#[source] io::Error),
+    /// Caller: a scenario that cannot be run.
+    #[error("{0}")]
+    Scenario(String),
     /// Environment: the time to begin was over before everything was ready.
     #[error("too late: the start time was over before this shard was ready")]
     Late,

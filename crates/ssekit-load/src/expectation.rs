@@ -25,6 +25,8 @@ pub struct Expectation {
     pub first_event_timeout_us: Option<u64>,
     /// Longest silence, in microseconds.
     pub silence_timeout_us: Option<u64>,
+    /// Type of the events that are heartbeats; comments are where there is none.
+    pub heartbeat_event: Option<String>,
     /// What the last event of a finite stream looks like.
     pub end: End,
 }
@@ -43,8 +45,8 @@ pub struct Sequence {
 pub struct Published {
     /// Where.
     pub place: Place,
-    /// Microseconds in one unit.
-    pub per_unit: u64,
+    /// Nanoseconds in one unit.
+    pub nanos_per_unit: u64,
     /// Whether it is the intended instant, rather than that of sending.
     pub intended: bool,
     /// What to add to the stamp to get to the wall clock of this machine, in microseconds.

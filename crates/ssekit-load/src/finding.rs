@@ -10,11 +10,11 @@ use crate::metric::Metric;
 use crate::tally::Tally;
 
 /// Judges thresholds and the generator, and says the outcome.
-pub(crate) fn judge(record: &mut LoadRecord, job: &Job, run: &Tally, interrupted: bool) {
+pub(crate) fn judge(record: &mut LoadRecord, job: &Job, run: &Tally, busy: f64, interrupted: bool) {
     record.findings.extend(burst(job, run));
     record
         .findings
-        .extend(generator(record, job, run, interrupted));
+        .extend(generator(record, job, run, busy, interrupted));
     let thresholds = job.thresholds.iter();
     record.thresholds = thresholds
         .map(|threshold| threshold.evaluate(record))
@@ -94,7 +94,13 @@ fn burst(job: &Job, run: &Tally) -> Option<LoadFinding> {
 }
 
 /// What the generator says of itself.
-fn generator(record: &LoadRecord, job: &Job, run: &Tally, interrupted: bool) -> Vec<LoadFinding> {
+fn generator(
+    record: &LoadRecord,
+    job: &Job,
+    run: &Tally,
+    busy: f64,
+    interrupted: bool,
+) -> Vec<LoadFinding> {
     let verdict = if job.validity.strict {
         Verdict::Error
     } else {
@@ -134,11 +140,11 @@ fn generator(record: &LoadRecord, job: &Job, run: &Tally, interrupted: bool) -> 
             ),
         );
     }
-    if limits.max_cpu.is_some_and(|most| own.busiest_worker > most) {
-        let busy = own.busiest_worker * 100.0;
+    if limits.max_cpu.is_some_and(|most| busy > most) {
+        let busy = busy * 100.0;
         add(
             "cpu",
-            format!("A worker ran {busy:.0} % of the time in its busiest second."),
+            format!("A worker ran {busy:.0} % of the time: it may not keep up. Use more workers."),
         );
     }
     if own.started_ratio < limits.min_started_ratio && !interrupted {

@@ -11,6 +11,9 @@ use crate::metric::Metric;
 use crate::punctuality::Tick;
 use crate::tally::Tally;
 
+/// Keeps the numbers of topics apart in the sample of events.
+const TOPIC_STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// Takes the events of one read. They share an arrival: the instant right after that read.
 pub struct Intake<'a> {
     /// The clock of the run.
@@ -23,6 +26,8 @@ pub struct Intake<'a> {
     pub tally: &'a mut Tally,
     /// Where sampled events are compared over all streams.
     pub fanout: &'a mut Fanout,
+    /// The topic of the stream.
+    pub topic: u64,
     /// Arrival.
     pub at_us: u64,
     /// Events so far in this read.
@@ -157,7 +162,7 @@ impl Intake<'_> {
     #[inline]
     fn stamp(&mut self, published: &Published, event: &EventRef<'_>) -> Option<i64> {
         let number = published.place.number(event.data, event.last_event_id);
-        let stamp = number.and_then(|number| number.micros(published.per_unit));
+        let stamp = number.and_then(|number| number.micros(published.nanos_per_unit));
         let Some(stamp) = stamp.and_then(|us| us.checked_add_signed(published.offset_us)) else {
             self.tally.count.unstamped += 1;
             return None;
@@ -248,8 +253,16 @@ impl Sink for Intake<'_> {
                 .as_ref()
                 .is_some_and(|sequence| sequence.shared);
             if let (Some(seq), true) = (seq, shared) {
-                self.fanout.arrive(seq, self.at_us, stamped);
+                let key = seq.wrapping_add(self.topic.wrapping_mul(TOPIC_STRIDE));
+                self.fanout.arrive(key, self.at_us, stamped);
             }
+        }
+        if expect
+            .heartbeat_event
+            .as_deref()
+            .is_some_and(|name| event.event == name)
+        {
+            self.heartbeat();
         }
         match &expect.end {
             End::Event(name) if event.event == name => self.account.is_ended = true,
@@ -260,6 +273,14 @@ impl Sink for Intake<'_> {
 
     fn comment(&mut self, _text: &str, _offset: u64) {
         self.tally.count.comments += 1;
+        if self.expect.heartbeat_event.is_none() {
+            self.heartbeat();
+        }
+    }
+}
+
+impl Intake<'_> {
+    fn heartbeat(&mut self) {
         if let Some(last) = self.account.last_comment_us.replace(self.at_us) {
             self.tally
                 .record(Metric::HeartbeatGap, self.at_us - last.min(self.at_us));

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use ssekit_record::{ScenarioSummary, Shard, Threshold};
 
+use crate::publisher::Publisher;
 use crate::shift::Script;
 use crate::worker::Role;
 
@@ -35,6 +36,10 @@ pub struct Job {
     pub digits: u8,
     /// Threads.
     pub workers: usize,
+    /// Storms that something else makes.
+    pub storms: Vec<ExternalStorm>,
+    /// Populations that publish.
+    pub publishers: Vec<Publisher>,
     /// When the run begins, on the wall clock; at once where there is none.
     pub start_at: Option<SystemTime>,
 }
@@ -63,6 +68,17 @@ pub struct JobPhase {
     pub record: bool,
 }
 
+/// A storm that something else makes, such as a restart of the server.
+#[derive(Debug, Clone)]
+pub struct ExternalStorm {
+    /// Its phase, in microseconds.
+    pub begin_us: u64,
+    /// End of the phase.
+    pub end_us: u64,
+    /// Shell command that makes it; nothing where somebody does it by hand.
+    pub command: Option<String>,
+}
+
 /// Limits beyond which a run says nothing about the target.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Validity {
@@ -70,8 +86,8 @@ pub struct Validity {
     pub max_loop_lag_p999_us: u64,
     /// 99 % of the samples of `schedule_lag`, in microseconds.
     pub max_schedule_lag_p99_us: u64,
-    /// Share of the time that the busiest worker ran, in its busiest second; none by default: a
-    /// worker may well be busy and in time.
+    /// Share of the time that the busiest worker ran, on average; none by default: a worker may
+    /// well be busy and in time.
     pub max_cpu: Option<f64>,
     /// Share of the planned starts that were begun.
     pub min_started_ratio: f64,

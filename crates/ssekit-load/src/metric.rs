@@ -74,13 +74,17 @@ pub enum Metric {
     StormRecoveryCensored,
     /// From the intended start to the declared end of a finite stream.
     StreamTime,
+    /// From the intended instant of a publication to its answer.
+    PublishAnswer,
+    /// From the intended instant of a publication to its request.
+    PublishLag,
     /// How late the loop of a worker was.
     LoopLag,
 }
 
 impl Metric {
     /// All of them in order, with their names in the dictionary of records.
-    pub const ALL: [(Self, &'static str); 36] = [
+    pub const ALL: [(Self, &'static str); 38] = [
         (Self::ScheduleLag, "schedule_lag"),
         (Self::TcpConnect, "tcp_connect"),
         (Self::TlsHandshake, "tls_handshake"),
@@ -116,6 +120,8 @@ impl Metric {
         (Self::ReconnectHeaders, "reconnect_headers"),
         (Self::StormRecoveryCensored, "storm_recovery_censored"),
         (Self::StreamTime, "stream_time"),
+        (Self::PublishAnswer, "publish_answer"),
+        (Self::PublishLag, "publish_lag"),
         (Self::LoopLag, "loop_lag"),
     ];
 }

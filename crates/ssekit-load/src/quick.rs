@@ -69,6 +69,8 @@ impl Quick {
             reconnect: self.reconnect.clone(),
             head_timeout: self.timeout,
             pace: None,
+            lifetime: None,
+            topics: 1,
         };
         let (ramp, end) = (micros(self.ramp), micros(self.ramp + self.hold));
         let phase = |name: &str, end_us| JobPhase {
@@ -99,6 +101,8 @@ impl Quick {
             digits: 3,
             workers: self.workers.unwrap_or_else(|| Job::workers_for(mine)),
             start_at: None,
+            storms: Vec::new(),
+            publishers: Vec::new(),
         })
     }
 
@@ -176,14 +180,19 @@ fn plan(streams: u64, ramp_us: u64, shard: Shard) -> Plan {
         let mine = mine.skip(worker as usize).step_by(workers as usize);
         Box::new(mine.map(move |number| {
             let due = u128::from(number) * u128::from(ramp_us) / u128::from(streams.max(1));
-            (due as u64, Act::Start { number, role: 0 })
+            let start = Act::Start {
+                number,
+                role: 0,
+                renews: false,
+            };
+            (due as u64, start)
         }))
     })
 }
 
 /// The addresses of a host. Where it has some of both families, those of the first one that answers:
 /// a server that listens on one of them only should not have half of the streams refused.
-fn addresses(url: &Url, limit: Duration) -> Result<Vec<SocketAddr>, LoadError> {
+pub(crate) fn addresses(url: &Url, limit: Duration) -> Result<Vec<SocketAddr>, LoadError> {
     let host = url.host_str().unwrap_or_default();
     let unresolved = |why: String| LoadError::Unresolved {
         host: host.to_owned(),

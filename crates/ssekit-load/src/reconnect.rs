@@ -14,6 +14,8 @@ pub struct ReconnectPolicy {
     pub refusals_final: bool,
     /// Growth of the wait; every wait is the reconnection time where there is none.
     pub backoff: Option<Backoff>,
+    /// Each wait is multiplied with a number drawn from between these.
+    pub jitter: (f64, f64),
     /// The wait before the server sets a reconnection time, in milliseconds.
     pub base_ms: u64,
     /// Whether the reconnection time of the server holds.
@@ -33,6 +35,7 @@ impl Default for ReconnectPolicy {
             enabled: true,
             refusals_final: true,
             backoff: None,
+            jitter: (1.0, 1.0),
             base_ms: DEFAULT_RECONNECTION_MS,
             honour_retry: true,
             last_event_id: true,
@@ -65,6 +68,8 @@ impl ReconnectPolicy {
         let wait = self
             .backoff
             .map_or(retry, |backoff| backoff.delay_ms(failed, retry, random));
-        (retry, wait)
+        let (least, most) = self.jitter;
+        let drawn = least + (most - least) * (random as f64 / u64::MAX as f64);
+        (retry, (wait as f64 * drawn) as u64)
     }
 }

@@ -1,5 +1,9 @@
 //! The request of a stream.
 
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
 /// The bytes of an HTTP/1.1 request, but for the last event ID.
 #[derive(Debug, Clone)]
 pub struct RequestBytes {
@@ -34,20 +38,29 @@ impl RequestBytes {
 }
 
 /// The requests of a population.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Requests {
     /// All alike.
     Alike(RequestBytes),
-    /// One of these each, in turn.
-    InTurn(Vec<RequestBytes>),
+    /// One for each stream, made from its number.
+    Each(Arc<dyn Fn(u64) -> RequestBytes + Send + Sync>),
+}
+
+impl fmt::Debug for Requests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Alike(_) => "Alike",
+            Self::Each(_) => "Each",
+        })
+    }
 }
 
 impl Requests {
     /// The request of the stream of this number.
-    pub fn of(&self, number: u64) -> &RequestBytes {
+    pub fn of(&self, number: u64) -> Cow<'_, RequestBytes> {
         match self {
-            Self::Alike(request) => request,
-            Self::InTurn(requests) => &requests[(number % requests.len() as u64) as usize],
+            Self::Alike(request) => Cow::Borrowed(request),
+            Self::Each(make) => Cow::Owned(make(number)),
         }
     }
 }

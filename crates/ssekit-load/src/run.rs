@@ -1,18 +1,19 @@
 //! A run: workers on threads, and the record of what they counted.
 
 use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use ssekit_record::LoadRecord;
 
 use crate::assembly::Assembly;
 use crate::clock::Clock;
 use crate::error::LoadError;
-use crate::job::Job;
+use crate::job::{ExternalStorm, Job};
 use crate::shift::{Interval, Shift};
 use crate::worker::{Census, Worker};
 
@@ -51,6 +52,9 @@ pub fn run(
         workers.push(hire(job, index, clock, &census, stop, out.clone())?);
     }
     drop(out);
+    for storm in &job.storms {
+        raise(storm.clone(), clock, stop.clone())?;
+    }
     let mut assembly = Assembly::new(job, clock);
     collect(job, &intervals, &mut assembly, sink)?;
     for worker in workers {
@@ -78,6 +82,11 @@ fn hire(
 ) -> Result<JoinHandle<Result<(), LoadError>>, LoadError> {
     let shift = Shift {
         worker: index,
+        publishers: if index == 0 {
+            job.publishers.clone()
+        } else {
+            Vec::new()
+        },
         script: (job.plan)(index as u64, job.workers.max(1) as u64),
         cuts: job.cuts(),
         stop: stop.clone(),
@@ -89,11 +98,40 @@ fn hire(
         .map(|population| population.role.clone())
         .collect();
     let (digits, census) = (job.digits, census.clone());
+    let storms: Vec<_> = job
+        .storms
+        .iter()
+        .map(|storm| (storm.begin_us, storm.end_us))
+        .collect();
     let seed = job.scenario.seed ^ (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     Builder::new()
         .name(format!("worker {index}"))
-        .spawn(move || shift.work(Worker::new(clock, roles, digits, census, seed)))
+        .spawn(move || shift.work(Worker::new(clock, roles, storms, digits, census, seed)))
         .map_err(LoadError::Runtime)
+}
+
+/// Runs the command of a storm when it is due, on a thread of its own: a restart may take its time.
+fn raise(storm: ExternalStorm, clock: Clock, stop: Arc<AtomicBool>) -> Result<(), LoadError> {
+    let Some(command) = storm.command else {
+        return Ok(());
+    };
+    let wait = move || {
+        let due = clock.instant(storm.begin_us);
+        while let Some(left) = due.checked_duration_since(Instant::now()) {
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
+            std::thread::sleep(left.min(LOOK));
+        }
+        // What it does shows in the streams; that it could not be started, in their not ending.
+        let _ = Command::new("sh")
+            .args(["-c", &command])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status();
+    };
+    let storm = Builder::new().name("storm".into()).spawn(wait);
+    storm.map(|_| ()).map_err(LoadError::Runtime)
 }
 
 /// Takes intervals until all workers have given their last one. An interval is complete when each of

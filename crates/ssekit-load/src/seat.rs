@@ -47,7 +47,11 @@ pub enum Command {
         how: Break,
         /// When the storm began.
         storm_us: u64,
+        /// Whether it is to stay away.
+        leaves: bool,
     },
+    /// Its lifetime is over.
+    Expire,
     /// Something took too long.
     TimedOut(Cause),
 }
@@ -70,6 +74,12 @@ pub struct Seat {
     pub number: u64,
     /// Index of its population.
     pub role: usize,
+    /// Whether the next stream begins in its place when it has ended as it should.
+    pub renews: bool,
+    /// How many streams were here before.
+    pub generation: Cell<u64>,
+    /// When its lifetime is over.
+    pub leaves_us: Cell<Option<u64>>,
     state: Cell<State>,
     command: Cell<Option<Command>>,
     waker: RefCell<Option<Waker>>,
@@ -92,10 +102,13 @@ pub struct Inside {
 
 impl Seat {
     /// A stream that is to start then.
-    pub fn new(number: u64, role: usize, account: Account) -> Self {
+    pub fn new(number: u64, role: usize, renews: bool, account: Account) -> Self {
         Self {
             number,
             role,
+            renews,
+            generation: Cell::new(0),
+            leaves_us: Cell::new(None),
             state: Cell::new(State::Planned),
             command: Cell::new(None),
             waker: RefCell::new(None),
@@ -179,6 +192,7 @@ impl Seat {
             account: &mut inside.account,
             tally,
             fanout,
+            topic: self.number % worker.roles[self.role].topics.max(1),
             at_us,
             events: 0,
         };
@@ -311,6 +325,7 @@ impl Seat {
             account,
             tally,
             fanout,
+            topic: self.number % worker.roles[self.role].topics.max(1),
             at_us,
             events: 0,
         };
@@ -325,6 +340,18 @@ impl Seat {
         inside.cursor = ResponseCursor::new();
     }
 
+    /// The next stream begins in this place: with a clean account and parser.
+    pub fn renew(&self, at_us: u64, worker: &Worker) {
+        self.settle(at_us, worker);
+        self.is_settled.set(false);
+        self.generation.set(self.generation.get() + 1);
+        let mut inside = self.inside.borrow_mut();
+        let interval_us = worker.roles[self.role].expect.interval_us;
+        inside.account = Account::planned_at(at_us, interval_us);
+        inside.parser = Parser::new();
+        self.leaves_us.set(worker.lifetime_end(self, at_us));
+    }
+
     /// When something may have taken too long; `None` while it is not open, or may take for ever.
     pub fn next_deadline(&self, expect: &Expectation) -> Option<u64> {
         let inside = self.inside.borrow();
@@ -336,23 +363,27 @@ impl Seat {
         let first = first.map(|limit| open + limit);
         let silence = expect.silence_timeout_us;
         let silence = silence.map(|limit| account.last_byte_us + limit);
-        first.into_iter().chain(silence).min()
+        let leaves = self.leaves_us.get();
+        first.into_iter().chain(silence).chain(leaves).min()
     }
 
-    /// What has taken too long by now.
-    pub fn overdue(&self, expect: &Expectation, now_us: u64) -> Option<Cause> {
+    /// What a stream is told that has taken too long by now, or whose lifetime is over.
+    pub fn overdue(&self, expect: &Expectation, now_us: u64) -> Option<Command> {
         let due = self.next_deadline(expect)?;
         if due > now_us {
             return None;
         }
+        if self.leaves_us.get().is_some_and(|at| at <= now_us) {
+            return Some(Command::Expire);
+        }
         let account = &self.inside.borrow().account;
         let silent = expect.silence_timeout_us;
         let silent = silent.is_some_and(|limit| account.last_byte_us + limit <= now_us);
-        Some(if silent {
+        Some(Command::TimedOut(if silent {
             Cause::SilenceTimeout
         } else {
             Cause::FirstEventTimeout
-        })
+        }))
     }
 
     /// Closes the books for good, once: what is still open or due is kept apart.

@@ -15,6 +15,7 @@ use crate::account::Account;
 use crate::error::LoadError;
 use crate::fanout::Fanout;
 use crate::metric::Metric;
+use crate::publisher::{Publisher, publish};
 use crate::seat::{Break, Command, Seat};
 use crate::subscriber::subscribe;
 use crate::tally::Tally;
@@ -29,6 +30,8 @@ pub enum Act {
         number: u64,
         /// Index of its population.
         role: usize,
+        /// Whether the next stream begins in its place when it has ended as it should.
+        renews: bool,
     },
     /// End a stream for good.
     Leave {
@@ -41,6 +44,8 @@ pub enum Act {
         number: u64,
         /// How.
         how: Break,
+        /// Whether it is to stay away.
+        leaves: bool,
     },
 }
 
@@ -74,6 +79,8 @@ pub struct Shift {
     pub worker: usize,
     /// What it does.
     pub script: Script,
+    /// What it publishes.
+    pub publishers: Vec<Publisher>,
     /// Ends of intervals, rising; the last one is the end of the run.
     pub cuts: Vec<u64>,
     /// Becomes true when the run is to end early.
@@ -111,6 +118,9 @@ impl Shift {
         sleep_until(worker.clock.instant(0).into()).await;
         let starts = spawn_local(act(worker.clone(), self.script));
         let beat = spawn_local(beat(worker.clone()));
+        for publisher in self.publishers {
+            spawn_local(publish(worker.clone(), publisher));
+        }
         let mut begin = 0;
         for (index, cut) in self.cuts.iter().enumerate() {
             let is_last = index + 1 == self.cuts.len();
@@ -182,22 +192,39 @@ async fn act(worker: Rc<Worker>, script: Script) {
             sleep_until(worker.clock.instant(due_us).into()).await;
         }
         match act {
-            Act::Start { number, role } => start(&worker, number, role, due_us),
+            Act::Start {
+                number,
+                role,
+                renews,
+            } => start(&worker, number, role, renews, due_us),
             Act::Leave { number } => {
                 worker.unplan();
                 worker.tell(number, Command::Leave);
             }
-            Act::Drop { number, how } => {
+            Act::Drop {
+                number,
+                how,
+                leaves,
+            } => {
+                if leaves {
+                    worker.unplan();
+                }
                 let storm_us = due_us;
-                worker.tell(number, Command::Drop { how, storm_us });
+                let drop = Command::Drop {
+                    how,
+                    storm_us,
+                    leaves,
+                };
+                worker.tell(number, drop);
             }
         }
     }
 }
 
-fn start(worker: &Rc<Worker>, number: u64, role: usize, due_us: u64) {
+fn start(worker: &Rc<Worker>, number: u64, role: usize, renews: bool, due_us: u64) {
     let account = Account::planned_at(due_us, worker.roles[role].expect.interval_us);
-    let seat = Rc::new(Seat::new(number, role, account));
+    let seat = Rc::new(Seat::new(number, role, renews, account));
+    seat.leaves_us.set(worker.lifetime_end(&seat, due_us));
     worker.admit(&seat);
     spawn_local(subscribe(worker.clone(), seat));
 }

@@ -73,10 +73,11 @@ impl Number {
         (self.micro == 0).then_some(self.whole)
     }
 
-    /// As microseconds, where one unit is so many of them.
-    pub fn micros(self, per_unit: u64) -> Option<u64> {
-        let part = u64::from(self.micro).saturating_mul(per_unit) / 1_000_000;
-        self.whole.checked_mul(per_unit)?.checked_add(part)
+    /// As microseconds, where one unit is so many nanoseconds.
+    pub fn micros(self, nanos_per_unit: u64) -> Option<u64> {
+        let millionths = u128::from(self.whole) * 1_000_000 + u128::from(self.micro);
+        let micros = millionths * u128::from(nanos_per_unit) / 1_000_000_000;
+        u64::try_from(micros).ok()
     }
 }
 
@@ -268,11 +269,12 @@ mod tests {
         let of =
             |text: &str, per_unit| Number::read(text.as_bytes()).and_then(|n| n.micros(per_unit));
         assert_eq!(
-            of("1700000000.123456", 1_000_000),
+            of("1700000000.123456", 1_000_000_000),
             Some(1_700_000_000_123_456)
         );
-        assert_eq!(of("1.5", 1000), Some(1500));
-        assert_eq!(of("9999999999999999999", 1_000_000), None);
+        assert_eq!(of("1.5", 1_000_000), Some(1500));
+        assert_eq!(of("1700000000123456789", 1), Some(1_700_000_000_123_456));
+        assert_eq!(of("9999999999999999999", 1_000_000_000), None);
     }
 
     proptest! {

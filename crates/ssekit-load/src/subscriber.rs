@@ -41,7 +41,15 @@ impl Wire {
         }
     }
 
-    async fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    /// Reads something, or nothing at the end.
+    pub async fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let mut buf = ReadBuf::new(buffer);
+        poll_fn(|context| self.poll_read(context, &mut buf)).await?;
+        Ok(buf.filled().len())
+    }
+
+    /// Writes all of it.
+    pub async fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         match self {
             Self::Plain(stream) => stream.write_all(bytes).await,
             Self::Tls(stream) => {
@@ -103,7 +111,7 @@ impl Ended {
     fn cause(self) -> Cause {
         match self {
             Self::Of(cause) | Self::Told(Command::TimedOut(cause)) => cause,
-            Self::Told(Command::Leave | Command::Drop { .. }) => Cause::Client,
+            Self::Told(Command::Leave | Command::Expire | Command::Drop { .. }) => Cause::Client,
         }
     }
 }
@@ -301,14 +309,25 @@ async fn again(worker: &Worker, seat: &Seat, ended: Ended, wire: Option<Wire>) -
             .map_or(0, |outage| outage.attempts)
     });
     let attempts = if was_open { 0 } else { attempts };
-    let returns = role.reconnect.enabled && dropped || role.reconnect.reconnects(cause, attempts);
-    if !returns {
-        seat.enter(worker.verdict(seat, cause), worker);
-        return false;
+    let stays = matches!(ended, Ended::Told(Command::Drop { leaves: true, .. }));
+    let comes_back =
+        role.reconnect.enabled && dropped || role.reconnect.reconnects(cause, attempts);
+    if !comes_back || stays {
+        let verdict = worker.verdict(seat, cause);
+        seat.enter(verdict, worker);
+        let told_to_leave = matches!(ended, Ended::Told(Command::Leave | Command::Drop { .. }));
+        if verdict != State::Done || !seat.renews || told_to_leave {
+            return false;
+        }
+        // Streams that end at once must not keep the others from their turn.
+        tokio::task::yield_now().await;
+        seat.renew(at_us, worker);
+        return true;
     }
     let (retry_ms, wait_ms) = seat.with(|inside| {
         let storm_us = match ended {
             Ended::Told(Command::Drop { storm_us, .. }) => Some(storm_us),
+            _ if was_open => worker.storm_at(at_us),
             _ => None,
         };
         let account = &mut inside.account;
@@ -334,7 +353,7 @@ async fn again(worker: &Worker, seat: &Seat, ended: Ended, wire: Option<Wire>) -
         .await
     {
         match told {
-            Command::Leave => {
+            Command::Leave | Command::Drop { leaves: true, .. } | Command::Expire => {
                 seat.enter(worker.verdict(seat, Cause::Client), worker);
                 return false;
             }

@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::fmt;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -41,6 +42,20 @@ pub struct Role {
     pub head_timeout: Duration,
     /// How slowly they read, if slowly.
     pub pace: Option<Pace>,
+    /// How long the stream of a number and generation stays, in microseconds.
+    pub lifetime: Option<Lifetimes>,
+    /// Topics, over which streams take turns; at least 1.
+    pub topics: u64,
+}
+
+/// How long streams stay, by number and generation.
+#[derive(Clone)]
+pub struct Lifetimes(pub Arc<dyn Fn(u64, u64) -> Option<u64> + Send + Sync>);
+
+impl fmt::Debug for Lifetimes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lifetimes")
+    }
 }
 
 /// How many streams stand where.
@@ -113,6 +128,8 @@ pub struct Worker {
     planned: Cell<u64>,
     census: Arc<Census>,
     half_open: RefCell<Vec<Wire>>,
+    /// Beginnings and ends of storms that something else makes.
+    storms: Vec<(u64, u64)>,
     random: Cell<u64>,
 }
 
@@ -145,7 +162,14 @@ impl Ord for Watch {
 
 impl Worker {
     /// Without streams. `digits` is the precision of histograms, `seed` that of chance.
-    pub fn new(clock: Clock, roles: Vec<Role>, digits: u8, census: Arc<Census>, seed: u64) -> Self {
+    pub fn new(
+        clock: Clock,
+        roles: Vec<Role>,
+        storms: Vec<(u64, u64)>,
+        digits: u8,
+        census: Arc<Census>,
+        seed: u64,
+    ) -> Self {
         let books = Books {
             tallies: roles.iter().map(|_| Tally::new(digits)).collect(),
             fanouts: roles.iter().map(|_| Fanout::default()).collect(),
@@ -162,6 +186,7 @@ impl Worker {
             planned: Cell::default(),
             census,
             half_open: RefCell::default(),
+            storms,
             random: Cell::new(seed | 1),
         }
     }
@@ -249,6 +274,20 @@ impl Worker {
         }
     }
 
+    /// When a stream that is to start then has been there long enough.
+    pub fn lifetime_end(&self, seat: &Seat, planned_us: u64) -> Option<u64> {
+        let lifetimes = self.roles[seat.role].lifetime.as_ref()?;
+        let lifetime = (lifetimes.0)(seat.number, seat.generation.get())?;
+        Some(planned_us.saturating_add(lifetime))
+    }
+
+    /// The storm from outside that is going on then, by its beginning.
+    pub fn storm_at(&self, at_us: u64) -> Option<u64> {
+        let mut storms = self.storms.iter();
+        let storm = storms.find(|(begin, end)| (*begin..*end).contains(&at_us));
+        storm.map(|(begin, _)| *begin)
+    }
+
     /// Keeps a connection that the server is to think of as alive.
     pub fn forget(&self, wire: Wire) {
         self.half_open.borrow_mut().push(wire);
@@ -293,7 +332,7 @@ impl Worker {
             };
             seat.is_watched.set(false);
             match seat.overdue(&self.roles[seat.role].expect, now_us) {
-                Some(cause) => seat.tell(Command::TimedOut(cause)),
+                Some(command) => seat.tell(command),
                 None => self.watch(&seat),
             }
         }

@@ -24,7 +24,7 @@ fn by_id() -> Option<Sequence> {
 fn stamped() -> Option<Published> {
     Some(Published {
         place: Place::in_data("/ts"),
-        per_unit: 1,
+        nanos_per_unit: 1000,
         intended: false,
         offset_us: 0,
     })

@@ -1,7 +1,7 @@
 //! A server of a few lines that does exactly what a test tells it, one thread a connection.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -27,6 +27,7 @@ pub struct Visit {
     /// How many came before.
     pub number: u64,
     pub request: String,
+    pub body: String,
     pub sent: Arc<AtomicU64>,
 }
 
@@ -98,11 +99,18 @@ impl Origin {
                     let mut request = String::new();
                     let mut lines = BufReader::new(&stream);
                     while lines.read_line(&mut request).is_ok_and(|read| read > 2) {}
+                    let length = request
+                        .lines()
+                        .find_map(|line| line.strip_prefix("Content-Length: "));
+                    let mut body = vec![0; length.map_or(0, |text| text.trim().parse().unwrap())];
+                    lines.read_exact(&mut body).unwrap();
+                    let body = String::from_utf8(body).unwrap();
                     seen.lock().unwrap().push(request.clone());
                     script(&mut Visit {
                         stream,
                         number,
                         request,
+                        body,
                         sent,
                     });
                 });

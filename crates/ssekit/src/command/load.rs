@@ -1,18 +1,19 @@
 //! `ssekit load`: many streams at once, and what they measured.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
 use ssekit_load::{
-    Expectation, LoadError, Place, Quick, ReconnectPolicy, Sequence, preflight, run,
+    Expectation, LoadError, Order, Place, Quick, ReconnectPolicy, Sequence, preflight, run,
 };
 use ssekit_record::{ExitCode, LoadRecord, Shard, Statistics, Threshold};
 use ssekit_report::json::inert;
 use ssekit_report::text::harmless;
+use ssekit_scenario::load::{LoadScenario, ScenarioError};
 
 use crate::failure::Failure;
 use crate::format::Format;
@@ -28,8 +29,12 @@ use crate::{duration, output, runtime};
 /// when no event came, 6 when the generator itself was too slow to be believed.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// URL of the event streams
-    url: String,
+    /// URL of the event streams, or a scenario file; options of the short form are for URLs only
+    #[arg(value_name = "URL|FILE.toml")]
+    target: String,
+    /// Replace a value of the scenario, such as target.url=http://127.0.0.1:8080/events; repeatable
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Streams to hold
     #[arg(long, short = 'c', value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     connections: u64,
@@ -107,7 +112,10 @@ fn report_file(text: &str) -> Result<PathBuf, String> {
 
 /// Runs the command.
 pub fn run_load(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let job = arguments.quick()?.job()?;
+    let job = match arguments.is_file() {
+        true => arguments.order()?.job()?,
+        false => arguments.quick()?.job()?,
+    };
     preflight(&job)?;
     let stop = Arc::new(AtomicBool::new(false));
     listen(&stop)?;
@@ -138,11 +146,36 @@ fn listen(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
 }
 
 impl Arguments {
+    /// Whether the target is meant as a file.
+    fn is_file(&self) -> bool {
+        self.target.ends_with(".toml")
+            || !self.target.contains("://") && Path::new(&self.target).exists()
+    }
+
+    fn order(&self) -> Result<Order, Failure> {
+        let path = Path::new(&self.target);
+        let usage = |error: ScenarioError| Failure::Usage(error.to_string());
+        let loaded = LoadScenario::load(path, &self.set).map_err(usage)?;
+        let given = &loaded.scenario.shard;
+        let own = Shard {
+            index: given.index,
+            count: given.count,
+            ..Shard::default()
+        };
+        Ok(Order {
+            shard: self.shard.unwrap_or(own),
+            folder: path.parent().unwrap_or(Path::new("")).to_owned(),
+            toml: loaded.toml,
+            scenario: loaded.scenario,
+            workers: self.workers.map(usize::from),
+        })
+    }
+
     fn quick(&self) -> Result<Quick, Failure> {
         let request = self.request.load()?;
         let sequence = self.seq.clone();
         Ok(Quick {
-            url: url(&self.url)?,
+            url: url(&self.target)?,
             method: request.method,
             fields: request.fields,
             body: request.body,
@@ -261,6 +294,7 @@ impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::Http(error) => error.into(),
+            LoadError::Scenario(_) => Self::Usage(error.to_string()),
             LoadError::Unresolved { .. } => Self::Unreachable(error.to_string()),
             LoadError::Worker => Self::Internal(error.to_string()),
             _ => Self::Environment(error.to_string()),

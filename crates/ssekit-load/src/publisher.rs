@@ -1,0 +1,185 @@
+//! Publishing by plan: each publication goes out when it is due, whether or not the ones before it
+//! have been answered.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ssekit_http::{ResponseCursor, ResponsePart};
+use tokio::task::spawn_local;
+use tokio::time::{sleep_until, timeout};
+
+use crate::cause::Cause;
+use crate::dial::Dialer;
+use crate::metric::Metric;
+use crate::subscriber::Wire;
+use crate::worker::Worker;
+
+/// Publications unanswered at most; those beyond count as failed.
+const PENDING: usize = 10_000;
+/// Most bytes taken of an answer in one read.
+const READ: usize = 4096;
+
+/// When a publication is due and the request that makes it, given the wall clock of its intended
+/// and of its real instant in microseconds since 1970.
+pub struct Publication {
+    /// In microseconds since the run began.
+    pub at_us: u64,
+    /// Its request.
+    pub request: Box<dyn FnOnce(u64, u64) -> Vec<u8> + Send>,
+}
+
+/// Publications in order of time.
+pub type Publications = Box<dyn Iterator<Item = Publication> + Send>;
+
+/// A population that publishes.
+#[derive(Clone)]
+pub struct Publisher {
+    /// Index of its population.
+    pub role: usize,
+    /// Where to.
+    pub dialer: Dialer,
+    /// What and when.
+    pub publications: Arc<dyn Fn() -> Publications + Send + Sync>,
+    /// Longest wait for an answer.
+    pub timeout: Duration,
+}
+
+impl fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher")
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Connections that wait for the next publication.
+type Pool = Rc<RefCell<Vec<Wire>>>;
+
+/// Publishes until there is nothing more to publish.
+pub async fn publish(worker: Rc<Worker>, publisher: Publisher) {
+    let publisher = Rc::new(publisher);
+    let pool = Pool::default();
+    let pending = Rc::new(());
+    let publications = (publisher.publications)();
+    for (publication, number) in publications.zip(0..) {
+        let due = publication.at_us;
+        if worker.clock.now_us() < due {
+            sleep_until(worker.clock.instant(due).into()).await;
+        }
+        let now = worker.clock.now_us();
+        let wall = |us| worker.clock.wall_us(us);
+        let request = (publication.request)(wall(due), wall(now));
+        {
+            let mut books = worker.books.borrow_mut();
+            let (tally, _) = books.of(publisher.role);
+            tally.count.published_due += 1;
+            tally.record(Metric::PublishLag, now.saturating_sub(due));
+            if Rc::strong_count(&pending) > PENDING {
+                tally.count.publish_failed += 1;
+                continue;
+            }
+        }
+        let (worker, publisher) = (worker.clone(), publisher.clone());
+        let (pool, pending) = (pool.clone(), pending.clone());
+        spawn_local(async move {
+            let sending = send(&publisher.dialer, &pool, number, &request);
+            let answer = timeout(publisher.timeout, sending).await;
+            account(
+                &worker,
+                publisher.role,
+                due,
+                answer.unwrap_or(Err(Cause::HeadTimeout)),
+            );
+            drop(pending);
+        });
+    }
+}
+
+fn account(worker: &Worker, role: usize, due: u64, answer: Result<u16, Cause>) {
+    let mut books = worker.books.borrow_mut();
+    let (tally, _) = books.of(role);
+    match answer {
+        Ok(200..=299) => {
+            tally.count.published += 1;
+            let took = worker.clock.now_us().saturating_sub(due);
+            tally.record(Metric::PublishAnswer, took);
+        }
+        Ok(status) => {
+            tally.count.publish_failed += 1;
+            tally.error(Cause::Status(status));
+        }
+        Err(cause) => {
+            tally.count.publish_failed += 1;
+            tally.error(cause);
+        }
+    }
+}
+
+/// Makes one request and reads its answer to the end; gives the status.
+async fn send(dialer: &Dialer, pool: &Pool, number: u64, request: &[u8]) -> Result<u16, Cause> {
+    let kept = pool.borrow_mut().pop();
+    let is_kept = kept.is_some();
+    let mut wire = match kept {
+        Some(wire) => wire,
+        None => connect(dialer, number).await?,
+    };
+    let mut answer = exchange(&mut wire, request).await;
+    // The server may have closed a connection that was kept: that says nothing of this publication.
+    if is_kept && matches!(answer, Err(Cause::Unanswered | Cause::Reset)) {
+        wire = connect(dialer, number).await?;
+        answer = exchange(&mut wire, request).await;
+    }
+    let (status, is_reusable) = answer?;
+    if is_reusable {
+        pool.borrow_mut().push(wire);
+    }
+    Ok(status)
+}
+
+async fn connect(dialer: &Dialer, number: u64) -> Result<Wire, Cause> {
+    let stream = dialer.connect(number).await?;
+    // A publication must not wait for the acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    dialer.secure(stream).await
+}
+
+async fn exchange(wire: &mut Wire, request: &[u8]) -> Result<(u16, bool), Cause> {
+    wire.write(request)
+        .await
+        .map_err(|error| Cause::of_io(&error))?;
+    let mut cursor = ResponseCursor::new();
+    let mut buffer = [0; READ];
+    let mut status = None;
+    let mut closes = false;
+    loop {
+        let read = wire
+            .read(&mut buffer)
+            .await
+            .map_err(|error| Cause::of_io(&error))?;
+        if read == 0 {
+            return match status {
+                Some(status) => Ok((status, false)),
+                None => Err(Cause::Unanswered),
+            };
+        }
+        let mut input = &buffer[..read];
+        while let Some(part) = cursor.next(&mut input) {
+            match part {
+                ResponsePart::Head(head) => {
+                    status = Some(head.status);
+                    let connection = head.field("connection").unwrap_or_default();
+                    closes = connection.eq_ignore_ascii_case(b"close");
+                }
+                ResponsePart::End => {
+                    return status
+                        .map(|status| (status, !closes))
+                        .ok_or(Cause::Malformed);
+                }
+                ResponsePart::Data(_) | ResponsePart::Fault(_) => {}
+            }
+        }
+    }
+}

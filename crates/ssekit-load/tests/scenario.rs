@@ -1,0 +1,216 @@
+//! Scenarios against servers that do exactly what a test tells them.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod origin;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use origin::{Origin, Visit, above, stats};
+use ssekit_load::{Order, run};
+use ssekit_record::{LoadRecord, Shard};
+use ssekit_scenario::load::LoadScenario;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn order(text: &str) -> Order {
+    let loaded = LoadScenario::parse(text, Path::new("s.toml"), &[], |_| None);
+    let loaded = loaded.unwrap_or_else(|error| panic!("{error}\n{text}"));
+    Order {
+        scenario: loaded.scenario,
+        toml: loaded.toml,
+        folder: PathBuf::new(),
+        shard: Shard::default(),
+        workers: None,
+    }
+}
+
+fn measured(text: &str) -> LoadRecord {
+    let job = order(text).job().unwrap();
+    run(&job, &Arc::new(AtomicBool::new(false)), &mut |_| {}).unwrap()
+}
+
+/// Ticks each 20 ms until the client goes.
+fn tick(visit: &mut Visit) {
+    visit.open();
+    visit.write("retry: 200\n\n");
+    let mut id = visit.last_event_id().unwrap_or(0) + 1;
+    while visit.event(id) {
+        id += 1;
+        thread::sleep(20 * MS);
+    }
+}
+
+#[test]
+fn a_storm_breaks_streams_off_and_measures_their_return() {
+    for mode in ["fin", "rst", "half-open"] {
+        let origin = Origin::start(tick);
+        let record = measured(&format!(
+            "[target]\nurl = \"http://{}/events\"\n[expect]\nseq = {{ from = \"id\" }}\n\
+             [[phase]]\nkind = \"ramp\"\nto = 8\nover = \"100ms\"\n\
+             [[phase]]\nkind = \"hold\"\nfor = \"400ms\"\n\
+             [[phase]]\nkind = \"storm\"\ndrop = \"50%\"\nmode = \"{mode}\"\nsettle = \"1500ms\"\n",
+            origin.address
+        ));
+        assert_eq!(record.streams.reconnects, 4, "{mode}: {:?}", record.errors);
+        let back = stats(&record, "storm_recovery");
+        assert_eq!(back.count, 4, "{mode}");
+        assert!(back.min >= 200_000, "after the reconnection time: {back:?}");
+        assert!(!record.metrics.contains_key("storm_recovery_censored"));
+        assert_eq!(
+            (record.events.lost, record.events.duplicated),
+            (0, 0),
+            "{mode}"
+        );
+        let storm = record.phases.last().unwrap();
+        assert_eq!((storm.kind.as_str(), storm.start_us), ("storm", 500_000));
+    }
+}
+
+#[test]
+fn streams_that_end_as_declared_are_followed_by_the_next_user() {
+    let origin = Origin::start(|visit| {
+        visit.write(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n",
+        );
+        for token in 0..5 {
+            visit.write(&format!("data: {token}\n\n"));
+            thread::sleep(10 * MS);
+        }
+        visit.write("data: [DONE]\n\n");
+    });
+    let record = measured(&format!(
+        "[target]\nurl = \"http://{}/chat\"\nmethod = \"POST\"\nbody = '{{\"prompt\": \"{{stream}}\"}}'\n\
+         headers = {{ Content-Type = \"application/json\" }}\n[expect]\nend = \"data:[DONE]\"\n\
+         [[phase]]\nkind = \"ramp\"\nto = 3\nover = \"50ms\"\n[[phase]]\nkind = \"hold\"\nfor = \"1s\"\n",
+        origin.address
+    ));
+    let time = stats(&record, "stream_time");
+    assert!(time.count >= 6, "{time:?}");
+    assert!(time.min >= 50_000, "{time:?}");
+    assert_eq!(record.streams.failed, 0, "{:?}", record.disconnects);
+    assert_eq!(time.count, record.streams.finished);
+    let requests = origin.requests.lock().unwrap();
+    assert!(
+        requests[0].starts_with("POST /chat HTTP/1.1"),
+        "{}",
+        requests[0]
+    );
+    assert!(
+        requests[0].contains("Content-Length: 15"),
+        "{}",
+        requests[0]
+    );
+}
+
+#[test]
+fn churn_and_drain_end_streams_as_planned() {
+    let origin = Origin::start(tick);
+    let record = measured(&format!(
+        "[target]\nurl = \"http://{}/events\"\n[[phase]]\nkind = \"ramp\"\nto = 6\nover = \"50ms\"\n\
+         [[phase]]\nkind = \"hold\"\nfor = \"1s\"\nchurn = \"10/s\"\n[[phase]]\nkind = \"drain\"\nover = \"500ms\"\n",
+        origin.address
+    ));
+    assert_eq!(record.streams.planned, 16);
+    assert_eq!(
+        (record.streams.opened, record.streams.finished),
+        (16, 16),
+        "{:?}",
+        record.errors
+    );
+    assert_eq!((record.streams.failed, record.streams.reconnects), (0, 0));
+    assert!(record.streams.peak <= 7, "{:?}", record.streams);
+    assert!(record.disconnects.is_empty());
+}
+
+/// A hub: what is posted to a topic goes to its subscribers.
+fn hub(held: Duration) -> Origin {
+    let topics: Arc<Mutex<BTreeMap<String, Vec<Sender<String>>>>> = Arc::default();
+    let ids = AtomicU64::new(0);
+    Origin::start(move |visit| {
+        let line = visit.request.lines().next().unwrap_or_default().to_owned();
+        let topic = line
+            .split_whitespace()
+            .nth(1)
+            .unwrap_or_default()
+            .to_owned();
+        if line.starts_with("GET") {
+            let (sender, events) = channel();
+            topics
+                .lock()
+                .unwrap()
+                .entry(topic)
+                .or_default()
+                .push(sender);
+            visit.open();
+            while events.recv().is_ok_and(|event: String| visit.write(&event)) {}
+            return;
+        }
+        let data = visit.body.clone();
+        thread::sleep(held);
+        let event = format!(
+            "id: {}\ndata: {data}\n\n",
+            ids.fetch_add(1, Ordering::SeqCst) + 1
+        );
+        for subscriber in topics.lock().unwrap().entry(topic).or_default() {
+            let _ = subscriber.send(event.clone());
+        }
+        visit.write("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    })
+}
+
+#[test]
+fn publications_are_followed_to_every_subscriber_and_a_delay_on_the_way_shows() {
+    let origin = hub(150 * MS);
+    let record = measured(&format!(
+        "[target]\nurl = \"http://{0}/topic/{{topic}}\"\n\
+         [expect]\nseq = {{ from = \"data\", path = \"/seq\", scope = \"topic\" }}\n\
+         published_at = {{ from = \"data\", path = \"/at\", unit = \"us\", kind = \"intended\" }}\n\
+         [[population]]\nname = \"readers\"\ntopics = [\"a\"]\n\
+         [[population]]\nname = \"writer\"\nkind = \"publisher\"\nurl = \"http://{0}/topic/{{topic}}\"\nrate = \"20/s\"\n\
+         topics = [\"a\"]\npayload = '{{\"seq\":{{seq}},\"at\":{{intended_us}}}}'\n\
+         [[population.phase]]\nkind = \"wait\"\nfor = \"500ms\"\nname = \"quiet\"\n\
+         [[population.phase]]\nkind = \"hold\"\nfor = \"1s\"\nname = \"publish\"\n\
+         [[phase]]\nkind = \"ramp\"\nto = 5\nover = \"50ms\"\n[[phase]]\nkind = \"hold\"\nfor = \"2500ms\"\n",
+        origin.address
+    ));
+    assert_eq!(
+        (record.counts.published_due, record.counts.published),
+        (20, 20),
+        "{:?}",
+        record.errors
+    );
+    assert_eq!(record.events.received, 100);
+    assert_eq!((record.events.lost, record.events.duplicated), (0, 0));
+    let delivery = stats(&record, "delivery");
+    assert_eq!(delivery.count, 100, "{:?}", record.counts);
+    assert!(delivery.min >= 149_000, "{delivery:?}");
+    assert_eq!(above(&record, "delivery", 149_000), 100);
+    assert!(stats(&record, "publish_answer").min >= 149_000);
+    assert_eq!(stats(&record, "fanout_first").count, 20);
+    assert!(stats(&record, "fanout_first").min >= 149_000);
+    assert!(
+        (record.counts.fanout_arrived, record.counts.fanout_due) == (100, 100),
+        "{:?}",
+        record.counts
+    );
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_and_not_left_out() {
+    for (text, what) in [
+        ("http = \"2\"", "target.http"),
+        ("compression = true", "target.compression"),
+    ] {
+        let text = format!(
+            "[target]\nurl = \"http://127.0.0.1:9/\"\n{text}\n[[phase]]\nkind = \"ramp\"\nto = 1\nover = \"1s\"\n"
+        );
+        let error = order(&text).job().err().unwrap().to_string();
+        assert!(error.contains(what), "{error}");
+    }
+}
