@@ -139,7 +139,7 @@ fn facts(record: &CheckRecord) -> Vec<(&'static str, String)> {
 }
 
 /// `2023-11-14 22:13:20 UTC`; nothing for a time no calendar holds.
-fn began(unix_ms: u64) -> Option<String> {
+pub(crate) fn began(unix_ms: u64) -> Option<String> {
     let began = DateTime::<Utc>::from_timestamp_millis(i64::try_from(unix_ms).ok()?)?;
     Some(began.format("%Y-%m-%d %H:%M:%S UTC").to_string())
 }

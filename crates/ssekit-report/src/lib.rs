@@ -11,6 +11,7 @@ mod group;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod load;
 pub mod markdown;
 pub mod matrix;
 mod note;

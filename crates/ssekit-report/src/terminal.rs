@@ -7,7 +7,7 @@
 mod finding;
 mod overview;
 mod proxy;
-mod style;
+pub(crate) mod style;
 
 use std::fmt::Write as _;
 
@@ -42,7 +42,7 @@ impl Default for Layout {
 }
 
 impl Layout {
-    fn columns(&self) -> usize {
+    pub(crate) fn columns(&self) -> usize {
         self.width.clamp(40, 120)
     }
 }

@@ -34,7 +34,7 @@ impl Source for Subscription {
 }
 
 /// A stream that ends as it begins.
-struct NoEvents;
+pub(crate) struct NoEvents;
 
 impl Source for NoEvents {
     async fn next(&mut self) -> Option<Write> {

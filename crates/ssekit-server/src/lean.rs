@@ -1,6 +1,6 @@
 //! HTTP/1.1 for many streams: a connection that asks for `/events` is served without hyper, and
 //! joins a crowd where its stream is one of many.
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Instant};
 
 use tokio::{net::TcpStream, time::timeout};
 
@@ -8,11 +8,12 @@ use crate::{
     answer,
     connection::OPENING,
     crowd::{Leave, Member, chunked},
+    events::NoEvents,
     patience::Patient,
     plan::Plan,
     raw::{Connection, Turn},
     service::Service,
-    subscription::{Order, Subscription, preamble},
+    subscription::{Order, STALL, Subscription, preamble},
 };
 
 /// Marks an answer whose stream is one of many.
@@ -133,9 +134,16 @@ async fn catch_up(
     plan: Plan,
     service: &Arc<Service>,
 ) -> io::Result<()> {
-    let order: Order = service.order_after(plan, number);
-    let content = answer::streamed(Subscription::continued(order));
     let mut connection = Connection::new(Patient::new(socket), None);
-    connection.go_on(rest, content).await?;
+    let began = Instant::now();
+    connection.write(rest).await?;
+    // As with one that was never in a crowd: who did not read for so long is given no backlog.
+    let content = if began.elapsed() > STALL {
+        answer::streamed(NoEvents)
+    } else {
+        let order: Order = service.order_after(plan, number);
+        answer::streamed(Subscription::continued(order))
+    };
+    connection.go_on(content).await?;
     connection.shutdown().await
 }

@@ -104,12 +104,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.writer.shutdown().await
     }
 
-    /// Goes on with a chunked answer, after the rest of what has been begun.
-    pub(crate) async fn go_on(&mut self, rest: &[u8], content: Content) -> io::Result<bool> {
+    /// Writes the rest of what has been begun.
+    pub(crate) async fn write(&mut self, rest: &[u8]) -> io::Result<()> {
         tokio::select! {
-            written = self.writer.write_all(rest) => written?,
-            gone = watch(&mut self.reader, &mut self.ahead) => return Err(gone),
+            written = self.writer.write_all(rest) => written,
+            gone = watch(&mut self.reader, &mut self.ahead) => Err(gone),
         }
+    }
+
+    /// Goes on with a chunked answer; whether it came to its end.
+    pub(crate) async fn go_on(&mut self, content: Content) -> io::Result<bool> {
         self.content(content, Framing::Chunked).await
     }
 

@@ -66,6 +66,18 @@ async fn who_reads_late_misses_nothing_of_the_history() {
     assert!(is_consecutive(&numbers_of(&wire)));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_read_for_long_is_given_no_backlog() {
+    let server = start().await;
+    let mut wire = get(&server, "/events?interval=20&size=1000000", "").await;
+    tokio::time::sleep(Duration::from_millis(7_000)).await;
+    let ended = timeout(PATIENCE, async { while wire.more().await {} }).await;
+    ended.expect("the stream ends");
+    assert!(wire.bytes.ends_with(b"\n\n\r\n0\r\n\r\n"));
+    // 350 events were due.
+    assert!(numbers_of(&wire).len() < 100, "{}", numbers_of(&wire).len());
+}
+
 #[tokio::test]
 async fn events_are_dropped_repeated_and_swapped() {
     let seen = numbers(&with_faults(&["drop:3"]).await, "count=7&interval=5", 5).await;

@@ -11,6 +11,7 @@ mod format;
 mod input;
 mod interrupt;
 mod limit;
+mod load_form;
 mod output;
 mod progress;
 mod registry;

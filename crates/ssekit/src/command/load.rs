@@ -1,7 +1,7 @@
 //! `ssekit load`: many streams at once, and what they measured.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,8 +10,7 @@ use clap::Args;
 use ssekit_load::{
     Expectation, LoadError, Order, Place, Quick, ReconnectPolicy, Sequence, preflight, run,
 };
-use ssekit_record::{ExitCode, LoadRecord, Shard, Statistics, Threshold};
-use ssekit_report::json::inert;
+use ssekit_record::{ExitCode, LoadRecord, Shard, Threshold};
 use ssekit_report::text::harmless;
 use ssekit_scenario::load::{LoadScenario, ScenarioError};
 
@@ -19,6 +18,7 @@ use crate::failure::Failure;
 use crate::format::Format;
 use crate::input::cause;
 use crate::interrupt::interrupted;
+use crate::load_form::{LoadFile, LoadForm, load_file, write_all};
 use crate::request::{RequestArguments, url};
 use crate::{duration, output, runtime};
 
@@ -70,9 +70,12 @@ pub struct Arguments {
     /// Form of the answer on standard output
     #[arg(long, value_enum, default_value = "human", help_heading = "Answer")]
     format: Format,
-    /// Write the record to a file too: json=FILE
-    #[arg(long, value_name = "FORM=FILE", value_parser = report_file, help_heading = "Answer")]
-    report: Vec<PathBuf>,
+    /// Write the record to a file too, in the form json, html, md, junit, csv, hgrm or hlog; repeatable
+    #[arg(long, value_name = "FORM=FILE", value_parser = load_file, help_heading = "Answer")]
+    report: Vec<LoadFile>,
+    /// Every metric
+    #[arg(long, short = 'v', help_heading = "Answer", conflicts_with = "quiet")]
+    verbose: bool,
     /// Say nothing while it runs
     #[arg(long, short = 'q', help_heading = "Answer")]
     quiet: bool,
@@ -100,13 +103,6 @@ fn shard(text: &str) -> Result<Shard, String> {
             ..Shard::default()
         }),
         _ => Err("expected a shard and their number, such as 0/4 for the first of four".into()),
-    }
-}
-
-fn report_file(text: &str) -> Result<PathBuf, String> {
-    match text.split_once('=') {
-        Some(("json", path)) if !path.is_empty() => Ok(path.into()),
-        _ => Err("expected json=FILE".into()),
     }
 }
 
@@ -206,20 +202,14 @@ impl Arguments {
     }
 
     fn answer(&self, record: &LoadRecord) -> Result<(), Failure> {
-        let internal = |error: serde_json::Error| Failure::Internal(error.to_string());
-        let json = serde_json::to_string_pretty(record).map_err(internal)?;
-        let json = inert(json + "\n");
-        for path in &self.report {
-            std::fs::write(path, &json).map_err(|error| {
-                let cause = cause(&error);
-                Failure::Environment(format!("cannot write {}: {cause}", path.display()))
-            })?;
-        }
+        let written = write_all(record, &self.report);
         match self.format {
-            Format::Json => output::print(&json)?,
-            Format::Human => output::print(&summary(record))?,
+            Format::Json => output::print(&LoadForm::Json.render(record, false, false)?)?,
+            Format::Human => {
+                output::print(&LoadForm::Human.render(record, self.verbose, self.quiet)?)?;
+            }
         }
-        Ok(())
+        written
     }
 }
 
@@ -242,52 +232,6 @@ fn line(row: &ssekit_record::Interval, length: Duration) -> String {
         }
     }
     line
-}
-
-/// The answer in words and figures.
-fn summary(record: &LoadRecord) -> String {
-    let mut text = format!(
-        "{}: {}\n\n",
-        record.outcome.as_str(),
-        harmless(&record.summary)
-    );
-    text.push_str(&format!(
-        "{:<26}{:>10}{:>12}{:>12}{:>12}{:>12}\n",
-        "", "samples", "p50", "p90", "p99", "max"
-    ));
-    for (name, value) in &record.metrics {
-        let Some(samples) = value.samples() else {
-            continue;
-        };
-        let of = Statistics::from(samples);
-        let row: Vec<String> = [of.p50, of.p90, of.p99, of.max]
-            .map(|value| value.to_string())
-            .into();
-        text.push_str(&format!(
-            "{name:<26}{:>10}{:>12}{:>12}{:>12}{:>12}\n",
-            of.count, row[0], row[1], row[2], row[3]
-        ));
-    }
-    for threshold in &record.thresholds {
-        let verdict = if threshold.fails() { "FAIL" } else { "pass" };
-        let (wanted, shown) = (threshold.threshold.to_string(), threshold.shown());
-        text.push_str(&format!(
-            "\n{verdict}  {}: {}\n",
-            harmless(&wanted),
-            harmless(&shown)
-        ));
-    }
-    for finding in &record.findings {
-        text.push_str(&format!(
-            "\n{}: {}\n",
-            finding.id,
-            harmless(&finding.detail)
-        ));
-    }
-    for (cause, count) in record.errors.iter().chain(&record.disconnects) {
-        text.push_str(&format!("{count} × {cause}\n"));
-    }
-    text
 }
 
 impl From<LoadError> for Failure {

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueEnum};
-use ssekit_record::{CheckRecord, ExitCode, ProxyRecord, record_kind, record_kinds};
+use ssekit_record::{CheckRecord, ExitCode, LoadRecord, ProxyRecord, record_kind, record_kinds};
+use ssekit_report::load::{self, merge::MergeError};
 use ssekit_report::{Column, RecordError, html, json, junit, markdown, matrix, proxy, terminal};
 
 use crate::command::proxy::rendered;
 use crate::failure::Failure;
+use crate::load_form::{LoadFile, LoadForm, load_file, write_all};
 use crate::{input, output};
 
 /// Bytes read of a record, at most.
@@ -39,6 +41,31 @@ enum View {
         /// Records; the name of each file is the heading of its column
         #[arg(required = true)]
         records: Vec<PathBuf>,
+    },
+    /// Two load records: what became worse beyond the noise; exit 1 when something did
+    Compare {
+        /// Record of `ssekit load` before
+        before: PathBuf,
+        /// Record after
+        after: PathBuf,
+        /// Share of a figure within which a difference is none
+        #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = noise)]
+        noise: f64,
+    },
+    /// The shards of one load run as one record, its thresholds judged again on the union
+    Merge {
+        /// Records written by `ssekit load --shard I/N --report json=FILE`
+        #[arg(required = true)]
+        records: Vec<PathBuf>,
+        /// So many shards may be missing
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        allow_missing: usize,
+        /// Form of the output
+        #[arg(long, value_enum, default_value = "human")]
+        format: LoadForm,
+        /// Write the merged record to a file too; repeatable
+        #[arg(long, value_name = "FORM=FILE", value_parser = load_file)]
+        report: Vec<LoadFile>,
     },
     /// The JSON Schema of a kind of record
     Schema {
@@ -76,6 +103,17 @@ impl RecordFormat {
     }
 }
 
+/// The same form of a load record.
+fn of_load(form: RecordFormat) -> LoadForm {
+    match form {
+        RecordFormat::Human => LoadForm::Human,
+        RecordFormat::Md => LoadForm::Md,
+        RecordFormat::Html => LoadForm::Html,
+        RecordFormat::Junit => LoadForm::Junit,
+        RecordFormat::Json => LoadForm::Json,
+    }
+}
+
 /// The record as JSON.
 pub fn written(record: &CheckRecord) -> Result<String, Failure> {
     json::render(record).map_err(|error| Failure::Internal(error.to_string()))
@@ -91,6 +129,22 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         } => shown(&record, format, verbose)?,
         View::Matrix { records } => compared(&records)?,
         View::Schema { kind } => schema(&kind)?,
+        View::Compare {
+            before,
+            after,
+            noise,
+        } => return compare(&before, &after, noise),
+        View::Merge {
+            records,
+            allow_missing,
+            format,
+            report,
+        } => {
+            let whole = merge(&records, allow_missing)?;
+            let written = write_all(&whole, &report);
+            output::print(&format.render(&whole, false, false)?)?;
+            return written.map(|()| whole.exit_code());
+        }
     };
     output::print(&text)?;
     Ok(ExitCode::AsExpected)
@@ -107,7 +161,53 @@ fn shown(path: &Path, format: RecordFormat, verbose: bool) -> Result<String, Fai
     if json::kind(&text).as_deref() == Some("proxy") {
         return rendered(&hop(path, &text)?, format);
     }
+    if json::kind(&text).as_deref() == Some("load") {
+        return of_load(format).render(&load_record(path)?, verbose, false);
+    }
     format.render(&check(path, &text)?, verbose)
+}
+
+fn load_record(path: &Path) -> Result<LoadRecord, Failure> {
+    let text = input::text(path, LARGEST)?;
+    load::json::parse(&text).map_err(|error| {
+        let path = path.display();
+        Failure::Usage(format!(
+            "{path}: {error}; `ssekit load URL --report json={path}` writes one"
+        ))
+    })
+}
+
+fn compare(before: &Path, after: &Path, noise: f64) -> Result<ExitCode, Failure> {
+    let (before, after) = (load_record(before)?, load_record(after)?);
+    let rows = load::compare::compare(&before, &after, noise);
+    if rows.is_empty() {
+        return Err(Failure::NoData(
+            "the two records have no figure in common".into(),
+        ));
+    }
+    let caveats = load::compare::caveats(&before, &after);
+    output::print(&load::compare::render(&rows, &caveats))?;
+    let is_worse = rows
+        .iter()
+        .any(|row| row.change == load::compare::Change::Worse);
+    Ok(if is_worse {
+        ExitCode::Findings
+    } else {
+        ExitCode::AsExpected
+    })
+}
+
+fn merge(paths: &[PathBuf], allowed: usize) -> Result<LoadRecord, Failure> {
+    let shards = paths.iter().map(|path| load_record(path));
+    let shards = shards.collect::<Result<_, _>>()?;
+    load::merge::merge(shards, allowed).map_err(|error| match error {
+        MergeError::Missing { .. } => Failure::Environment(error.to_string()),
+        _ => Failure::Usage(error.to_string()),
+    })
+}
+
+fn noise(text: &str) -> Result<f64, String> {
+    ssekit_record::quantity::share(text).map_err(|error| error.to_string())
 }
 
 fn hop(path: &Path, text: &str) -> Result<ProxyRecord, Failure> {

@@ -1,0 +1,15 @@
+//! Views of a load record.
+
+mod chart;
+pub mod compare;
+pub mod csv;
+mod curve;
+pub mod hgrm;
+pub mod hlog;
+pub mod html;
+pub mod json;
+pub mod junit;
+pub mod markdown;
+pub mod merge;
+mod row;
+pub mod terminal;

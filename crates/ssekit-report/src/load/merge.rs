@@ -1,0 +1,314 @@
+//! Shards of one run as one record.
+//!
+//! Histograms and counters are added, so every percentile is that of all samples together; none is
+//! ever averaged. Thresholds are judged again on the union.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ssekit_record::{
+    Interval, LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope, Storm,
+};
+
+/// Why records are no shards of one run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MergeError {
+    /// Caller: nothing to merge.
+    #[error("no record to merge")]
+    Nothing,
+    /// Caller: not the same run.
+    #[error("these are not shards of one run: {0}")]
+    Unlike(String),
+    /// Caller: the same shard twice.
+    #[error("shard {0} is there twice")]
+    Twice(u32),
+    /// Environment: shards are missing.
+    #[error(
+        "of {count} shards these are missing: {missing}; --allow-missing {n} merges without them"
+    )]
+    Missing {
+        /// How many there should be.
+        count: u32,
+        /// Those that are not there.
+        missing: String,
+        /// How many that are.
+        n: usize,
+    },
+}
+
+/// Merges the shards of one run; at most `allowed` of them may be missing.
+///
+/// # Errors
+/// When the records are not shards of one run, or too many are missing.
+pub fn merge(shards: Vec<LoadRecord>, allowed: usize) -> Result<LoadRecord, MergeError> {
+    alike(&shards)?;
+    let found: BTreeSet<u32> = shards.iter().map(|record| record.shard.index).collect();
+    let count = shards.first().map_or(1, |record| record.shard.count);
+    let missing: Vec<u32> = (0..count).filter(|index| !found.contains(index)).collect();
+    if missing.len() > allowed {
+        let named = missing.iter().map(u32::to_string).collect::<Vec<_>>();
+        return Err(MergeError::Missing {
+            count,
+            missing: named.join(", "),
+            n: missing.len(),
+        });
+    }
+    let interrupted = shards.iter().any(|r| r.outcome == LoadOutcome::Interrupted);
+    let merged = u32::try_from(shards.len()).unwrap_or(u32::MAX);
+    let mut records = shards.into_iter();
+    let mut whole = records.next().ok_or(MergeError::Nothing)?;
+    for record in records {
+        add(&mut whole, record);
+    }
+    whole.shard.index = 0;
+    whole.shard.merged = merged;
+    let judged: Vec<_> = whole
+        .thresholds
+        .iter()
+        .map(|result| result.threshold.clone())
+        .collect();
+    whole.thresholds = judged
+        .iter()
+        .map(|threshold| threshold.evaluate(&whole))
+        .collect();
+    whole.outcome = whole.judged(interrupted);
+    whole.summary = summary(&whole, count);
+    Ok(whole)
+}
+
+fn summary(whole: &LoadRecord, count: u32) -> String {
+    let broken = whole
+        .thresholds
+        .iter()
+        .filter(|result| result.fails())
+        .count();
+    let mut text = format!("{} of {count} shards merged", whole.shard.merged);
+    match whole.outcome {
+        LoadOutcome::Pass => text.push_str("; every threshold holds on the union"),
+        LoadOutcome::Fail if broken > 0 => {
+            text.push_str(&format!(
+                "; {broken} of {} thresholds do not hold on the union",
+                whole.thresholds.len()
+            ));
+        }
+        LoadOutcome::Fail => text.push_str("; the run fails for what is found besides"),
+        LoadOutcome::Invalid => {
+            text.push_str("; a generator was at fault, so nothing can be concluded")
+        }
+        LoadOutcome::Interrupted => text.push_str("; a shard was interrupted"),
+    }
+    text
+}
+
+fn alike(shards: &[LoadRecord]) -> Result<(), MergeError> {
+    let first = shards.first().ok_or(MergeError::Nothing)?;
+    let mut seen = BTreeSet::new();
+    for record in shards {
+        let unlike = |what: &str, one: String, other: String| {
+            Err(MergeError::Unlike(format!("{what} {one} and {other}")))
+        };
+        if record.scenario.digest != first.scenario.digest {
+            return unlike(
+                "scenarios",
+                first.scenario.digest.clone(),
+                record.scenario.digest.clone(),
+            );
+        }
+        if record.scenario.seed != first.scenario.seed {
+            return unlike(
+                "seeds",
+                first.scenario.seed.to_string(),
+                record.scenario.seed.to_string(),
+            );
+        }
+        if record.shard.count != first.shard.count {
+            return unlike(
+                "shard counts",
+                first.shard.count.to_string(),
+                record.shard.count.to_string(),
+            );
+        }
+        if !seen.insert(record.shard.index) {
+            return Err(MergeError::Twice(record.shard.index));
+        }
+    }
+    Ok(())
+}
+
+fn add(whole: &mut LoadRecord, record: LoadRecord) {
+    whole.started_unix_ms = whole.started_unix_ms.min(record.started_unix_ms);
+    whole.elapsed_us = whole.elapsed_us.max(record.elapsed_us);
+    if whole.http.is_none() {
+        whole.http.clone_from(&record.http);
+    }
+    streams(whole, &record);
+    events(whole, &record);
+    whole.counts.add(&record.counts);
+    metrics(&mut whole.metrics, &record.metrics);
+    populations(&mut whole.populations, record.populations);
+    phases(&mut whole.phases, record.phases);
+    whole.series = series(std::mem::take(&mut whole.series), record.series);
+    counters(&mut whole.errors, record.errors);
+    counters(&mut whole.disconnects, record.disconnects);
+    counters(&mut whole.faults, record.faults);
+    storms(&mut whole.storms, record.storms);
+    generator(whole, &record.generator);
+    for finding in record.findings {
+        if !whole.findings.iter().any(|known| known.id == finding.id) {
+            whole.findings.push(finding);
+        }
+    }
+    whole.formulas.extend(record.formulas);
+}
+
+fn streams(whole: &mut LoadRecord, record: &LoadRecord) {
+    let (sum, other) = (&mut whole.streams, &record.streams);
+    sum.planned += other.planned;
+    sum.opened += other.opened;
+    sum.failed += other.failed;
+    sum.peak += other.peak;
+    sum.reconnects += other.reconnects;
+    sum.eventless += other.eventless;
+    sum.finished += other.finished;
+    sum.dropped_starts += other.dropped_starts;
+    sum.attempts += other.attempts;
+    sum.disconnects += other.disconnects;
+}
+
+fn events(whole: &mut LoadRecord, record: &LoadRecord) {
+    let (sum, other) = (&mut whole.events, &record.events);
+    sum.received += other.received;
+    sum.bytes += other.bytes;
+    sum.lost += other.lost;
+    sum.duplicated += other.duplicated;
+    sum.reordered += other.reordered;
+    sum.replayed += other.replayed;
+    sum.resume_loss += other.resume_loss;
+    sum.comments += other.comments;
+    sum.wire_bytes += other.wire_bytes;
+    sum.numbered += other.numbered;
+    sum.coalesced += other.coalesced;
+    sum.faults += other.faults;
+}
+
+fn metrics(sum: &mut BTreeMap<String, MetricValue>, other: &BTreeMap<String, MetricValue>) {
+    for (name, value) in other {
+        match sum.get_mut(name) {
+            Some(known) => known.add(value),
+            None => {
+                sum.insert(name.clone(), value.clone());
+            }
+        }
+    }
+}
+
+fn populations(sum: &mut Vec<PopulationScope>, other: Vec<PopulationScope>) {
+    for one in other {
+        match sum
+            .iter_mut()
+            .find(|known| known.population == one.population)
+        {
+            Some(known) => known.scope.add(&one.scope),
+            None => sum.push(one),
+        }
+    }
+}
+
+fn phases(sum: &mut Vec<Phase>, other: Vec<Phase>) {
+    for one in other {
+        match sum.iter_mut().find(|known| known.name == one.name) {
+            Some(known) => {
+                known.end_us = known.end_us.max(one.end_us);
+                known.all.add(&one.all);
+                populations(&mut known.populations, one.populations);
+            }
+            None => sum.push(one),
+        }
+    }
+}
+
+/// Rows that begin together are added; a shard whose rows are longer keeps them apart from none: a
+/// row takes in all rows of the other that begin within it.
+fn series(mine: Vec<Interval>, theirs: Vec<Interval>) -> Vec<Interval> {
+    let (mut rows, finer) = if mine.len() <= theirs.len() {
+        (mine, theirs)
+    } else {
+        (theirs, mine)
+    };
+    let mut last_seen: BTreeMap<usize, ssekit_record::Live> = BTreeMap::new();
+    let mut rest = Vec::new();
+    for row in finer {
+        let at = rows
+            .iter()
+            .position(|r| r.start_us <= row.start_us && row.start_us < r.end_us);
+        let Some(at) = at else {
+            rest.push(row);
+            continue;
+        };
+        let sum = &mut rows[at];
+        sum.counts.add(&row.counts);
+        metrics(&mut sum.metrics, &row.metrics);
+        populations(&mut sum.populations, row.populations);
+        sum.cpu_seconds += row.cpu_seconds;
+        // Where streams stood is that of the end of the row.
+        last_seen.insert(at, row.streams);
+    }
+    for (at, live) in last_seen {
+        rows[at].streams.add(&live);
+    }
+    rows.extend(rest);
+    rows.sort_by_key(|row| row.start_us);
+    rows
+}
+
+fn counters(sum: &mut BTreeMap<String, u64>, other: BTreeMap<String, u64>) {
+    for (cause, count) in other {
+        *sum.entry(cause).or_default() += count;
+    }
+}
+
+/// Of shares of recovery the latest is told: the whole has recovered when its last shard has.
+fn storms(sum: &mut Vec<Storm>, other: Vec<Storm>) {
+    for one in other {
+        let Some(known) = sum.iter_mut().find(|known| known.phase == one.phase) else {
+            sum.push(one);
+            continue;
+        };
+        known.dropped += one.dropped;
+        known.recovered += one.recovered;
+        known.peak_attempts += one.peak_attempts;
+        for (mine, theirs) in known.shares.iter_mut().zip(one.shares) {
+            mine.after_us = mine.after_us.zip(theirs.after_us).map(|(a, b)| a.max(b));
+        }
+    }
+}
+
+fn generator(whole: &mut LoadRecord, other: &ssekit_record::Generator) {
+    let lag = whole.metrics.get("loop_lag").and_then(MetricValue::samples);
+    let lag = lag.map(|samples| (samples.quantile(0.999), samples.max()));
+    let late = whole
+        .metrics
+        .get("schedule_lag")
+        .and_then(MetricValue::samples);
+    let late = late.map(|samples| samples.quantile(0.99));
+    let sum = &mut whole.generator;
+    sum.cpu_seconds += other.cpu_seconds;
+    sum.busiest_worker = sum.busiest_worker.max(other.busiest_worker);
+    sum.max_rss_bytes += other.max_rss_bytes;
+    sum.workers += other.workers;
+    sum.processes += other.processes;
+    // Of all samples where they are there; otherwise the worse of the two.
+    let (p999, max) = lag.unwrap_or((0, 0));
+    sum.loop_lag_p999_us = if p999 > 0 {
+        p999
+    } else {
+        sum.loop_lag_p999_us.max(other.loop_lag_p999_us)
+    };
+    sum.loop_lag_max_us = sum.loop_lag_max_us.max(other.loop_lag_max_us).max(max);
+    sum.schedule_lag_p99_us =
+        late.unwrap_or(sum.schedule_lag_p99_us.max(other.schedule_lag_p99_us));
+    sum.max_descriptors += other.max_descriptors;
+    sum.backlog += other.backlog;
+    sum.started_ratio = sum.started_ratio.min(other.started_ratio);
+    sum.negative += other.negative;
+}

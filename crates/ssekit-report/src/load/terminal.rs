@@ -1,0 +1,286 @@
+//! A load record for a person at a terminal.
+
+use std::fmt::Write as _;
+
+use ssekit_record::quantity::{show_bytes, show_number};
+use ssekit_record::{LoadOutcome, LoadRecord, MetricValue, Verdict};
+
+use super::curve;
+use super::row::{chief, count, rows, shares, shown};
+use crate::terminal::Layout;
+use crate::terminal::style::{self, BOLD, DIM, Painted};
+use crate::text::{bounded, columns, duration, wrap};
+
+/// Width of the bars of the percentile plot.
+const BAR: usize = 32;
+
+/// The record as text for a terminal, with a line feed at the end.
+pub fn render(record: &LoadRecord, layout: Layout) -> String {
+    let mut out = String::new();
+    if !layout.quiet {
+        header(record, &mut out);
+        totals(record, &mut out);
+        table(record, layout, &mut out);
+        plot(record, &mut out);
+        storms(record, &mut out);
+        generator(record, &mut out);
+    }
+    causes(record, &mut out);
+    findings(record, layout, &mut out);
+    thresholds(record, layout, &mut out);
+    verdict(record, layout, &mut out);
+    out
+}
+
+fn header(record: &LoadRecord, out: &mut String) {
+    let _ = writeln!(out, "{}", Painted(BOLD, bounded(&record.target)));
+    let mut facts = Vec::new();
+    if !record.scenario.name.is_empty() {
+        facts.push(bounded(&record.scenario.name));
+    }
+    facts.extend(
+        record
+            .http
+            .as_deref()
+            .map(|http| format!("HTTP/{}", bounded(http))),
+    );
+    facts.push(format!("{} in all", duration(record.elapsed_us)));
+    if record.shard.merged > 1 {
+        facts.push(format!("{} shards merged", record.shard.merged));
+    } else if record.shard.count > 1 {
+        facts.push(format!(
+            "shard {} of {}",
+            record.shard.index, record.shard.count
+        ));
+    }
+    facts.push(format!("ssekit {}", bounded(&record.ssekit)));
+    let _ = writeln!(out, "{}\n", Painted(DIM, facts.join(" · ")));
+}
+
+fn totals(record: &LoadRecord, out: &mut String) {
+    let s = &record.streams;
+    let mut streams = vec![
+        format!("{} planned", count(s.planned)),
+        format!("{} opened", count(s.opened)),
+        format!("{} at once", count(s.peak)),
+    ];
+    let more = [
+        (s.failed, "failed"),
+        (s.finished, "finished"),
+        (s.eventless, "without an event"),
+        (s.dropped_starts, "not started"),
+        (s.reconnects, "reconnects"),
+    ];
+    streams.extend(told(&more));
+    line("streams", &streams.join(", "), out);
+    let e = &record.events;
+    let seconds = record.elapsed_us as f64 / 1e6;
+    let mut events = vec![
+        format!("{} received", count(e.received)),
+        format!(
+            "{}/s",
+            show_number((e.received as f64 / seconds.max(1e-6)).round())
+        ),
+        show_bytes(e.bytes as f64),
+    ];
+    if e.numbered > 0 {
+        events.push(format!("{} lost", count(e.lost)));
+        events.push(format!("{} duplicated", count(e.duplicated)));
+        events.push(format!("{} reordered", count(e.reordered)));
+    }
+    events.extend(told(&[(e.replayed, "replayed after a resume")]));
+    line("events", &events.join(", "), out);
+    if e.numbered == 0 {
+        let note = "no sequence was declared: loss, duplicates and order are not known";
+        line("", note, out);
+    }
+    for (name, value) in shares(record) {
+        line(&name, &value, out);
+    }
+    out.push('\n');
+}
+
+fn told(counts: &[(u64, &str)]) -> Vec<String> {
+    let counts = counts.iter().filter(|(n, _)| *n > 0);
+    counts
+        .map(|(n, what)| format!("{} {what}", count(*n)))
+        .collect()
+}
+
+fn line(name: &str, text: &str, out: &mut String) {
+    let _ = writeln!(out, "{}  {text}", Painted(DIM, format!("{name:<10}")));
+}
+
+fn table(record: &LoadRecord, layout: Layout, out: &mut String) {
+    let rows = rows(record, layout.verbose);
+    if rows.is_empty() {
+        return;
+    }
+    let head = ["metric", "samples", "p50", "p90", "p99", "p99.9", "max"];
+    let cells: Vec<[String; 7]> = rows
+        .into_iter()
+        .map(|row| {
+            let [_, _, p50, p90, p99, p999, max] = row.figures;
+            [row.name, row.count, p50, p90, p99, p999, max]
+        })
+        .collect();
+    let width = |at: usize| {
+        let cells = cells.iter().map(|row| columns(&row[at]));
+        cells.chain([head[at].len()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let laid = |row: &[&str]| {
+        let mut text = format!("{:<1$}", row[0], widths[0]);
+        for (cell, width) in row.iter().zip(&widths).skip(1) {
+            let pad = width.saturating_sub(columns(cell));
+            let _ = write!(text, "  {:pad$}{cell}", "");
+        }
+        text
+    };
+    let _ = writeln!(out, "{}", Painted(DIM, laid(&head)));
+    for row in &cells {
+        let row: Vec<&str> = row.iter().map(String::as_str).collect();
+        let _ = writeln!(out, "{}", laid(&row));
+    }
+    out.push('\n');
+}
+
+/// The chief metric by percentile, each bar as long as its value on a logarithmic scale.
+fn plot(record: &LoadRecord, out: &mut String) {
+    let Some((name, MetricValue::Distribution { unit, samples, .. })) = chief(record) else {
+        return;
+    };
+    let points = curve::points(samples);
+    if points.len() < 3 {
+        return;
+    }
+    let log = |value: u64| (value.max(1) as f64).ln();
+    let (least, most) = (log(points[0].1), log(samples.max()));
+    let _ = writeln!(out, "{} by percentile", Painted(BOLD, name));
+    for (percent, value) in points {
+        let share = (log(value) - least) / (most - least).max(f64::EPSILON);
+        let bar = "█".repeat(1 + (share * (BAR - 1) as f64).round() as usize);
+        let value = shown(value as f64, *unit);
+        let name = curve::name(percent);
+        let _ = writeln!(
+            out,
+            "  {name:>8}  {}{:pad$} {value}",
+            Painted(style::FACT, &bar),
+            "",
+            pad = BAR - columns(&bar)
+        );
+    }
+    out.push('\n');
+}
+
+fn storms(record: &LoadRecord, out: &mut String) {
+    for storm in &record.storms {
+        let shares = storm.shares.iter().map(|recovered| {
+            let after = recovered.after_us.map_or("never".into(), duration);
+            format!("{} % after {after}", show_number(recovered.share * 100.0))
+        });
+        let shares: Vec<String> = shares.collect();
+        let _ = writeln!(
+            out,
+            "storm {}: {} streams broken off ({}), {} recovered: {}; at most {} attempts a second",
+            bounded(&storm.phase),
+            count(storm.dropped),
+            bounded(&storm.mode),
+            count(storm.recovered),
+            shares.join(", "),
+            count(storm.peak_attempts)
+        );
+    }
+    if let Some(capacity) = &record.capacity {
+        let _ = writeln!(out, "capacity: {}", bounded(&capacity.detail));
+    }
+    if !record.storms.is_empty() || record.capacity.is_some() {
+        out.push('\n');
+    }
+}
+
+fn generator(record: &LoadRecord, out: &mut String) {
+    let g = &record.generator;
+    let events = record.events.received.max(1) as f64;
+    let text = format!(
+        "{:.2} CPU-s ({:.3} per 100,000 events), {}, loop lag p99.9 {}, schedule lag p99 {}, busiest worker {:.0} %",
+        g.cpu_seconds,
+        g.cpu_seconds / events * 1e5,
+        show_bytes(g.max_rss_bytes as f64),
+        duration(g.loop_lag_p999_us),
+        duration(g.schedule_lag_p99_us),
+        g.busiest_worker * 100.0
+    );
+    line("generator", &text, out);
+    out.push('\n');
+}
+
+fn causes(record: &LoadRecord, out: &mut String) {
+    let kinds = [
+        ("errors", &record.errors),
+        ("ended", &record.disconnects),
+        ("faults", &record.faults),
+    ];
+    for (name, causes) in kinds {
+        if causes.is_empty() {
+            continue;
+        }
+        let causes = causes
+            .iter()
+            .map(|(cause, n)| format!("{} {}", count(*n), bounded(cause)));
+        line(name, &causes.collect::<Vec<_>>().join(", "), out);
+    }
+}
+
+fn findings(record: &LoadRecord, layout: Layout, out: &mut String) {
+    for finding in &record.findings {
+        let mark = style::mark(finding.verdict);
+        let style = style::of(finding.verdict);
+        let _ = writeln!(
+            out,
+            "{} {}",
+            Painted(style, mark),
+            Painted(BOLD, bounded(&finding.id))
+        );
+        for line in wrap(&bounded(&finding.detail), layout.columns() - 2) {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+}
+
+fn thresholds(record: &LoadRecord, layout: Layout, out: &mut String) {
+    for result in &record.thresholds {
+        if layout.quiet && result.verdict == Verdict::Pass {
+            continue;
+        }
+        let mark = style::mark(result.verdict);
+        let text = format!(
+            "{}: {}",
+            bounded(&result.threshold.to_string()),
+            bounded(&result.detail)
+        );
+        let mut lines = wrap(&text, layout.columns() - 2).into_iter();
+        let first = lines.next().unwrap_or_default();
+        let _ = writeln!(out, "{} {first}", Painted(style::of(result.verdict), mark));
+        for line in lines {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+}
+
+fn verdict(record: &LoadRecord, layout: Layout, out: &mut String) {
+    let (style, mark) = match record.outcome {
+        LoadOutcome::Pass => (style::GOOD, '✓'),
+        LoadOutcome::Fail => (style::BAD, '✗'),
+        LoadOutcome::Invalid => (style::UNKNOWN, '?'),
+        LoadOutcome::Interrupted => (style::FAIR, '·'),
+    };
+    let text = format!(
+        "{mark} {}: {}",
+        record.outcome.as_str(),
+        bounded(&record.summary)
+    );
+    for line in wrap(&text, layout.columns()) {
+        let _ = writeln!(out, "{}", Painted(style, line));
+    }
+}
