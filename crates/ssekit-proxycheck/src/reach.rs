@@ -192,7 +192,8 @@ impl Scene<'_> {
                 "{via}: {answer} comes from somewhere else, {seen}: the hop forwards to another \
                  server, or this URL is not one that it forwards"
             ))),
-            _ => Reached::No(ProxyError::NotForwarding(format!(
+            // A hop that has just started may not have read its routes yet.
+            _ => Reached::NotYet(ProxyError::NotForwarding(format!(
                 "{via}: the hop answers {answer} itself, {seen}: this URL is not one that it \
                  forwards"
             ))),

@@ -126,6 +126,13 @@ pub(super) fn origin(case: &Case<'_>) -> Judgement {
         ("origin-fin", "it closes within the content"),
         ("origin-reset", "it resets"),
     ] {
+        // A hop that collects a response before it answers can still say that it failed.
+        let failed = case.seen(probe).filter(|seen| !seen.visits.is_empty());
+        let failed = failed.and_then(|seen| seen.sight.status());
+        if let Some(status) = failed.filter(|status| *status >= 500) {
+            said.push(format!("{cause}: {status}"));
+            continue;
+        }
         let seen = match case.stream(probe) {
             Ok(seen) => seen,
             Err(_) if case.is_of_views && probe == "origin-reset" => continue,
