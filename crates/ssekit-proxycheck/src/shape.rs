@@ -93,26 +93,22 @@ fn held(slow: &Delivery, fast: Option<&Delivery>, bar_us: u64) -> (Release, Opti
     let all_at_close = slow
         .late(bar_us)
         .all(|(_, piece)| slow.waited_for_close(piece));
-    let fast_burst = fast.and_then(|fast| {
-        let held = fast.late(bar_us).count() > 1;
-        median(fast.burst_sizes()).filter(|_| held)
-    });
+    let fast_burst = fast.and_then(|fast| median(fast.burst_sizes()));
     if all_at_close {
         return match fast_burst {
             Some(size) => (Release::Block, Some(size)),
             None => (Release::UntilClose, None),
         };
     }
-    if let (Some(small), Some(large)) = (median(slow.burst_sizes()), fast_burst) {
-        let holds_several = slow.pieces.iter().map(|p| p.bytes).max() < Some(small);
-        if holds_several && 2 * large <= 3 * small && 2 * small <= 3 * large {
-            return (Release::Block, Some(large));
-        }
+    if let Some(size) = block(slow, fast_burst) {
+        return (Release::Block, Some(size));
     }
     let delays = slow.delays();
     let least = delays.iter().min().copied().unwrap_or(0);
     let all = slow.late(bar_us).count() == slow.pieces.len();
-    if all && median(delays).is_some_and(|median| 2 * least >= median) {
+    let steady = median(delays).is_some_and(|median| 2 * least >= median);
+    let apart = 10 * slow.groups(bar_us) >= 7 * slow.pieces.len();
+    if all && steady && apart {
         return (Release::Delayed, None);
     }
     let came = slow.late(bar_us).filter(|(_, p)| p.got_us.is_some());
@@ -123,6 +119,30 @@ fn held(slow: &Delivery, fast: Option<&Delivery>, bar_us: u64) -> (Release, Opti
     } else {
         (Release::Delayed, None)
     }
+}
+
+/// The size of the blocks that slow events come in. A wait ends between two events, whatever their
+/// bytes; a block ends inside of one, or has its size, or a multiple of it, at the fast pace too.
+fn block(slow: &Delivery, fast_burst: Option<u64>) -> Option<u64> {
+    let sizes = slow.burst_sizes();
+    let (least, most) = (*sizes.iter().min()?, *sizes.iter().max()?);
+    let holds_several = slow.pieces.iter().map(|p| p.bytes).max() < Some(least);
+    if sizes.len() < 2 || least != most || !holds_several {
+        return None;
+    }
+    let mut end = 0;
+    let ends: Vec<u64> = slow
+        .pieces
+        .iter()
+        .map(|piece| {
+            end += piece.bytes;
+            end
+        })
+        .collect();
+    let cuts = (1..=sizes.len() as u64).map(|n| n * least);
+    let inside = cuts.filter(|cut| !ends.contains(cut)).count() > 0;
+    let alike = fast_burst.is_some_and(|burst| burst.is_multiple_of(least));
+    (inside || alike).then_some(least)
 }
 
 fn median(mut sizes: Vec<u64>) -> Option<u64> {
@@ -218,6 +238,29 @@ mod tests {
             "{}",
             shape.told()
         );
+    }
+
+    #[test]
+    fn a_small_block_ends_inside_of_an_event() {
+        let got = [200, 200, 500, 500, 500, 800, 800, 2000];
+        let mut slow = delivery(&got);
+        slow.bursts = vec![
+            (100, 200_000),
+            (100, 500_000),
+            (100, 800_000),
+            (20, 2_000_000),
+        ];
+        let shape = Shape::of(slow, None, 50_000);
+        assert_eq!((shape.kind, shape.block), (Release::Block, Some(100)));
+        // The same pieces, gathered for a while, end where events end.
+        let mut slow = delivery(&got);
+        slow.bursts = vec![
+            (80, 200_000),
+            (120, 500_000),
+            (80, 800_000),
+            (40, 2_000_000),
+        ];
+        assert_eq!(Shape::of(slow, None, 50_000).kind, Release::Coalesced);
     }
 
     #[test]
