@@ -374,6 +374,17 @@ fn samples(tally: &Tally) -> Vec<(&'static Entry, Distribution)> {
         .into_iter()
         .filter_map(|(metric, name)| Some((Entry::named(name)?, of(metric)?)))
         .collect();
+    if let (true, Some(entry), Some(mut gaps)) = (
+        tally.corrects,
+        Entry::named("gap_corrected"),
+        of(Metric::Gap),
+    ) {
+        all.retain(|(other, _)| other.name != entry.name);
+        if let Some(filled) = of(Metric::GapCorrected) {
+            gaps.add(&filled);
+        }
+        all.push((entry, gaps));
+    }
     let delivery = of(Metric::DeliveryIntended).or_else(|| of(Metric::DeliverySent));
     if let (Some(entry), Some(delivery)) = (Entry::named("delivery"), delivery) {
         all.push((entry, delivery));

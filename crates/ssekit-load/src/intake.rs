@@ -86,9 +86,6 @@ impl Intake<'_> {
         if zero > 0 {
             self.tally.count.gaps_short += events - 1;
             self.tally.record_n(Metric::Gap, 0, zero);
-            if self.expect.interval_us.is_some() {
-                self.tally.record_n(Metric::GapCorrected, 0, zero);
-            }
         }
         self.tally.record(Metric::EventsPerRead, events);
         if self.expect.published.is_none() {
@@ -99,10 +96,10 @@ impl Intake<'_> {
     fn gap(&mut self, gap: u64) {
         self.tally.record(Metric::Gap, gap);
         if let Some(interval) = self.expect.interval_us {
-            let filled = self
-                .tally
-                .record_corrected(Metric::GapCorrected, gap, interval);
-            self.tally.count.synthetic += filled;
+            self.tally.corrects = true;
+            if gap >= 2 * interval {
+                self.tally.count.synthetic += self.tally.fill(Metric::GapCorrected, gap, interval);
+            }
         }
     }
 

@@ -24,7 +24,7 @@ pub enum Metric {
     FirstEventRaw,
     /// Between two events of a stream.
     Gap,
-    /// As `Gap`, with the samples that a longer gap kept from being taken filled in.
+    /// The samples that a longer gap kept from being taken; with those of `Gap` the corrected ones.
     GapCorrected,
     /// Gaps still open when observation stopped or the stream ended.
     GapCensored,

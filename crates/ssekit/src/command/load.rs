@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
+use ssekit_http::HttpChoice;
 use ssekit_load::{
     Expectation, LoadError, Order, Place, Quick, ReconnectPolicy, Sequence, preflight, run,
 };
@@ -169,6 +170,10 @@ impl Arguments {
 
     fn quick(&self) -> Result<Quick, Failure> {
         let request = self.request.load()?;
+        if request.http == HttpChoice::Http2 {
+            let why = "--http 2: load over HTTP/2 is not done by this version";
+            return Err(Failure::Usage(why.into()));
+        }
         let sequence = self.seq.clone();
         Ok(Quick {
             url: url(&self.target)?,
