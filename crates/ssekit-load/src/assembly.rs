@@ -78,16 +78,11 @@ impl<'a> Assembly<'a> {
     }
 
     /// Takes the parts of one interval, one from each worker.
-    pub fn take(&mut self, parts: Vec<Interval>) -> Option<&Row> {
+    pub fn take(&mut self, mut parts: Vec<Interval>) -> Option<&Row> {
         let start = parts.iter().map(|part| part.span_us.0).min()?;
         let end = parts.iter().map(|part| part.span_us.1).max()?;
         let phase = self.job.phase_of(end);
-        let mut sums: Vec<Tally> = self
-            .job
-            .populations
-            .iter()
-            .map(|_| Tally::new(self.job.digits))
-            .collect();
+        let mut sums = std::mem::take(&mut parts.first_mut()?.tallies);
         let mut streams = Live::default();
         for part in &parts {
             for (sum, tally) in sums.iter_mut().zip(&part.tallies) {
@@ -127,8 +122,16 @@ impl<'a> Assembly<'a> {
         let now = health::process_cpu_us();
         let cpu = now - self.process_cpu_us.min(now);
         self.process_cpu_us = now;
-        let mut all = Tally::new(self.job.digits);
-        sums.iter().for_each(|sum| all.add(sum));
+        let several;
+        let all = match sums {
+            [one] => one,
+            sums => {
+                let mut sum = Tally::new(self.job.digits);
+                sums.iter().for_each(|tally| sum.add(tally));
+                several = sum;
+                &several
+            }
+        };
         let populations = match sums {
             [_] => Vec::new(),
             several => self
@@ -151,7 +154,7 @@ impl<'a> Assembly<'a> {
             phase: self.job.phases[phase].name.clone(),
             streams,
             counts: all.count,
-            metrics: self.row_metrics(&all),
+            metrics: self.row_metrics(all),
             populations,
             cpu_seconds: cpu as f64 / 1e6,
         }
@@ -167,11 +170,11 @@ impl<'a> Assembly<'a> {
             .filter_map(|threshold| threshold.judged().map(|entry| entry.name))
             .collect();
         let mut metrics = BTreeMap::new();
-        for (entry, samples) in samples(tally) {
-            let digits = match (judged.contains(&entry.name), IN_ROWS.contains(&entry.name)) {
-                (true, _) => self.job.digits,
-                (false, true) => ROW_DIGITS,
-                (false, false) => continue,
+        let is_wanted = |name: &str| judged.contains(&name) || IN_ROWS.contains(&name);
+        for (entry, samples) in samples(tally, is_wanted) {
+            let digits = match judged.contains(&entry.name) {
+                true => self.job.digits,
+                false => ROW_DIGITS,
             };
             let mut short = Distribution::new(digits);
             short.add(&samples);
@@ -362,45 +365,49 @@ fn live(part: &Interval) -> Live {
     }
 }
 
-/// All samples of a tally with their entries in the dictionary; `delivery` is the better known of
-/// its two kinds.
-fn samples(tally: &Tally) -> Vec<(&'static Entry, Distribution)> {
+/// The samples of a tally that are wanted, with their entries in the dictionary; `delivery` is the
+/// better known of its two kinds.
+fn samples(tally: &Tally, is_wanted: impl Fn(&str) -> bool) -> Vec<(&'static Entry, Distribution)> {
     let of = |metric: Metric| {
         tally
             .histogram(metric)
             .map(|h| Distribution::from(h.clone()))
     };
-    let mut all: Vec<_> = Metric::ALL
-        .into_iter()
-        .filter_map(|(metric, name)| Some((Entry::named(name)?, of(metric)?)))
-        .collect();
-    if let (true, Some(entry), Some(mut gaps)) = (
-        tally.corrects,
-        Entry::named("gap_corrected"),
-        of(Metric::Gap),
-    ) {
-        all.retain(|(other, _)| other.name != entry.name);
+    let mut all = Vec::new();
+    let mut take = |name: &str, make: &dyn Fn() -> Option<Distribution>| {
+        if let (true, Some(entry)) = (is_wanted(name), Entry::named(name)) {
+            all.extend(make().map(|samples| (entry, samples)));
+        }
+    };
+    for (metric, name) in Metric::ALL {
+        if metric != Metric::GapCorrected {
+            take(name, &|| of(metric));
+        }
+    }
+    take("gap_corrected", &|| {
+        let mut gaps = of(Metric::Gap).filter(|_| tally.corrects)?;
         if let Some(filled) = of(Metric::GapCorrected) {
             gaps.add(&filled);
         }
-        all.push((entry, gaps));
-    }
-    let delivery = of(Metric::DeliveryIntended).or_else(|| of(Metric::DeliverySent));
-    if let (Some(entry), Some(delivery)) = (Entry::named("delivery"), delivery) {
-        all.push((entry, delivery));
-    }
+        Some(gaps)
+    });
+    take("delivery", &|| {
+        of(Metric::DeliveryIntended).or_else(|| of(Metric::DeliverySent))
+    });
     all
 }
 
 fn scope(tally: &Tally) -> Scope {
-    let samples = samples(tally).into_iter().map(|(entry, samples)| {
-        let synthetic = if entry.name == "gap_corrected" {
-            tally.count.synthetic
-        } else {
-            0
-        };
-        (entry, samples, synthetic)
-    });
+    let samples = samples(tally, |_| true)
+        .into_iter()
+        .map(|(entry, samples)| {
+            let synthetic = if entry.name == "gap_corrected" {
+                tally.count.synthetic
+            } else {
+                0
+            };
+            (entry, samples, synthetic)
+        });
     Scope::new(tally.count, samples)
 }
 
