@@ -3,6 +3,7 @@
 mod error;
 mod phase;
 mod plan;
+mod quick;
 mod random;
 mod reader;
 mod redaction;
@@ -15,6 +16,7 @@ mod value;
 pub use error::ScenarioError;
 pub use phase::{PhaseAction, PhaseSpec, RampShape, StopOn, StormMode, Then};
 pub use plan::{Act, Break, Deed, Demand, LoadPlan, PlannedPhase, PlannedPopulation, Publication};
+pub use quick::Quick;
 pub use reader::LoadedScenario;
 pub use scenario::{
     Arrival, Baseline, Clock, Expect, FailOn, Heartbeat, HistogramSpec, Http, Jitter, LiveView,

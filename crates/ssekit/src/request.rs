@@ -107,6 +107,21 @@ impl RequestArguments {
         })
     }
 
+    /// Path of the file of certificates to trust as well.
+    ///
+    /// # Errors
+    /// When it is no UTF-8.
+    pub fn cacert(&self) -> Result<Option<String>, Failure> {
+        let Some(path) = &self.cacert else {
+            return Ok(None);
+        };
+        let path = std::path::absolute(path).unwrap_or(path.clone());
+        match path.to_str() {
+            Some(text) => Ok(Some(text.to_owned())),
+            None => Err(Failure::Usage("the path of --cacert must be UTF-8".into())),
+        }
+    }
+
     fn method(&self, has_body: bool) -> Result<String, Failure> {
         match &self.method {
             Some(method) if field::is_token(method) => Ok(method.clone()),

@@ -122,6 +122,42 @@ fn tls_is_spoken_and_an_unknown_certificate_counted() {
     assert!(record["errors"]["tls"].as_u64().unwrap() >= 20);
 }
 
+#[test]
+fn a_plan_is_printed_without_any_network() {
+    // Nothing listens there, and nothing has to.
+    let plan = [
+        "http://127.0.0.1:1/",
+        "-c",
+        "1000",
+        "-d",
+        "60s",
+        "--ramp",
+        "10s",
+        "--interval",
+        "1s",
+        "--plan",
+    ];
+    let output = cargo_bin_cmd!("ssekit")
+        .arg("load")
+        .args(plan)
+        .args(["--threshold", "lost == 0"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && output.stderr.is_empty());
+    for part in [
+        "ramp to 1,000 streams",
+        "about 65,",
+        "1,064 (ulimit -n)",
+        "will have no data",
+    ] {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+    let (json, _, left) = load(&plan);
+    assert_eq!((left, &json["kind"]), (0, &Value::from("load-plan")));
+    assert_eq!(json["needs"]["peak_streams"], 1000);
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_reports_what_it_has() {
@@ -169,7 +205,17 @@ fn bad_input_is_one_line_and_its_own_exit_code() {
             2,
             "did you mean `gap`",
         ),
-        (["http://127.0.0.1:1/", "--http", "2"], 2, "HTTP/2"),
+        (
+            ["http://127.0.0.1:1/", "--http", "2"],
+            2,
+            "not done by this version",
+        ),
+        ([path, "--interval", "1s"], 2, "--set KEY=VALUE"),
+        (
+            ["http://127.0.0.1:1/", "--set", "target.htpt=2"],
+            2,
+            "did you mean `http`",
+        ),
         (["ftp://127.0.0.1/", "-d", "1s"], 2, "http"),
     ] {
         let (_, said, left) = load(&arguments);

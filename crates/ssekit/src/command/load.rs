@@ -1,5 +1,7 @@
 //! `ssekit load`: many streams at once, and what they measured.
 
+mod plan;
+
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,12 +10,10 @@ use std::time::Duration;
 
 use clap::Args;
 use ssekit_http::HttpChoice;
-use ssekit_load::{
-    Expectation, LoadError, Order, Place, Quick, ReconnectPolicy, Sequence, preflight, run,
-};
+use ssekit_load::{LoadError, Order, preflight, run};
 use ssekit_record::{ExitCode, LoadRecord, Shard, Threshold};
 use ssekit_report::text::harmless;
-use ssekit_scenario::load::{LoadScenario, ScenarioError};
+use ssekit_scenario::load::{LoadPlan, LoadScenario, LoadedScenario, Quick, ScenarioError};
 
 use crate::failure::Failure;
 use crate::format::Format;
@@ -45,6 +45,9 @@ pub struct Arguments {
     /// Over how long to open them
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
     ramp: Duration,
+    /// Streams on one HTTP/2 connection
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    streams_per_connection: Option<u64>,
     /// What must hold, such as 'gap p99 < 250ms' or 'lost count == 0'; repeatable
     #[arg(long, value_name = "EXPR", value_parser = threshold)]
     threshold: Vec<Threshold>,
@@ -53,7 +56,7 @@ pub struct Arguments {
     interval: Option<Duration>,
     /// Where each event has a number that rises by one: `id`, or a JSON pointer into its data
     #[arg(long, value_name = "id|/POINTER", value_parser = place)]
-    seq: Option<Place>,
+    seq: Option<String>,
     /// Do not open a stream again when it ends
     #[arg(long)]
     no_reconnect: bool,
@@ -66,6 +69,9 @@ pub struct Arguments {
     /// Run only this part of the plan, such as 0/4
     #[arg(long, value_name = "I/N", value_parser = shard)]
     shard: Option<Shard>,
+    /// Print what would be done, and what this machine needs for it, without any network
+    #[arg(long)]
+    plan: bool,
     #[command(flatten)]
     request: RequestArguments,
     /// Form of the answer on standard output
@@ -86,10 +92,10 @@ fn threshold(text: &str) -> Result<Threshold, String> {
     Threshold::parse(text).map_err(|error| error.to_string())
 }
 
-fn place(text: &str) -> Result<Place, String> {
+fn place(text: &str) -> Result<String, String> {
     match text {
-        "id" => Ok(Place::Id),
-        pointer if pointer.is_empty() || pointer.starts_with('/') => Ok(Place::in_data(pointer)),
+        "id" => Ok("id".into()),
+        pointer if pointer.is_empty() || pointer.starts_with('/') => Ok(pointer.into()),
         _ => Err("expected id, or a JSON pointer such as /seq".into()),
     }
 }
@@ -109,10 +115,11 @@ fn shard(text: &str) -> Result<Shard, String> {
 
 /// Runs the command.
 pub fn run_load(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let job = match arguments.is_file() {
-        true => arguments.order()?.job()?,
-        false => arguments.quick()?.job()?,
-    };
+    let loaded = arguments.scenario()?;
+    if arguments.plan {
+        return arguments.planned(&loaded);
+    }
+    let job = arguments.order(loaded).job()?;
     preflight(&job)?;
     let stop = Arc::new(AtomicBool::new(false));
     listen(&stop)?;
@@ -149,60 +156,110 @@ impl Arguments {
             || !self.target.contains("://") && Path::new(&self.target).exists()
     }
 
-    fn order(&self) -> Result<Order, Failure> {
-        let path = Path::new(&self.target);
-        let usage = |error: ScenarioError| Failure::Usage(error.to_string());
-        let loaded = LoadScenario::load(path, &self.set).map_err(usage)?;
-        let given = &loaded.scenario.shard;
-        let own = Shard {
-            index: given.index,
-            count: given.count,
-            ..Shard::default()
+    /// The scenario of the file, or the one that the arguments stand for.
+    fn scenario(&self) -> Result<LoadedScenario, Failure> {
+        let loaded = if self.is_file() {
+            self.refuse_short_form()?;
+            LoadScenario::load(Path::new(&self.target), &self.set)
+        } else {
+            self.quick()?.scenario(&self.set)
         };
-        Ok(Order {
-            shard: self.shard.unwrap_or(own),
-            folder: path.parent().unwrap_or(Path::new("")).to_owned(),
-            toml: loaded.toml,
-            scenario: loaded.scenario,
-            workers: self.workers.map(usize::from),
+        loaded.map_err(|error: ScenarioError| Failure::Usage(error.to_string()))
+    }
+
+    /// A file says what these arguments would say: two places that disagree help nobody.
+    fn refuse_short_form(&self) -> Result<(), Failure> {
+        let request = self.request.load()?;
+        let given = request.body.is_some()
+            || !request.fields.is_empty()
+            || request.method != "GET"
+            || request.http != HttpChoice::Auto
+            || request.trust.insecure
+            || request.trust.ca_pem.is_some()
+            || !self.threshold.is_empty()
+            || self.interval.is_some()
+            || self.seq.is_some()
+            || self.no_reconnect
+            || !self.source_ip.is_empty()
+            || self.streams_per_connection.is_some();
+        if given {
+            return Err(Failure::Usage(
+                "a scenario file says this itself: change the file, or use --set KEY=VALUE, such as --set target.http=2"
+                    .into(),
+            ));
+        }
+        Ok(())
+    }
+
+    fn shard(&self, scenario: &LoadScenario) -> Shard {
+        self.shard.unwrap_or(Shard {
+            index: scenario.shard.index,
+            count: scenario.shard.count,
+            ..Shard::default()
         })
     }
 
-    fn quick(&self) -> Result<Quick, Failure> {
-        let request = self.request.load()?;
-        if request.http == HttpChoice::Http2 {
-            let why = "--http 2: load over HTTP/2 is not done by this version";
-            return Err(Failure::Usage(why.into()));
-        }
-        let sequence = self.seq.clone();
-        Ok(Quick {
-            url: url(&self.target)?,
-            method: request.method,
-            fields: request.fields,
-            body: request.body,
-            trust: request.trust,
-            timeout: request.timeout,
-            connections: self.connections,
-            ramp: self.ramp,
-            hold: self.duration,
-            sources: self.source_ip.clone(),
-            expect: Expectation {
-                content_type: Some("text/event-stream".into()),
-                interval_us: self.interval.map(|interval| interval.as_micros() as u64),
-                sequence: sequence.map(|place| Sequence {
-                    place,
-                    shared: false,
-                }),
-                ..Expectation::default()
-            },
-            reconnect: ReconnectPolicy {
-                enabled: !self.no_reconnect,
-                ..ReconnectPolicy::default()
-            },
-            thresholds: self.threshold.clone(),
-            shard: self.shard.unwrap_or_default(),
+    fn planned(&self, loaded: &LoadedScenario) -> Result<ExitCode, Failure> {
+        let plan = LoadPlan::new(&loaded.scenario).map_err(Failure::Usage)?;
+        let shard = self.shard(&loaded.scenario);
+        output::print(&match self.format {
+            Format::Human => plan::human(&loaded.scenario, &plan, shard),
+            Format::Json => plan::json(loaded, &plan, shard)?,
+        })?;
+        Ok(ExitCode::AsExpected)
+    }
+
+    fn order(&self, loaded: LoadedScenario) -> Order {
+        let folder = Path::new(&self.target).parent().filter(|_| self.is_file());
+        Order {
+            shard: self.shard(&loaded.scenario),
+            folder: folder.unwrap_or(Path::new("")).to_owned(),
+            toml: loaded.toml,
+            scenario: loaded.scenario,
             workers: self.workers.map(usize::from),
-            seed: 1,
+        }
+    }
+
+    fn quick(&self) -> Result<Quick, Failure> {
+        url(&self.target)?;
+        let request = self.request.load()?;
+        let text = |bytes: Vec<u8>, what: &str| {
+            String::from_utf8(bytes).map_err(|_| Failure::Usage(format!("{what} must be UTF-8")))
+        };
+        let http = match request.http {
+            HttpChoice::Auto => "auto",
+            HttpChoice::Http11 => "1.1",
+            HttpChoice::Http2 => "2",
+            HttpChoice::Http10 => {
+                let why = "HTTP/1.0 is for `ssekit check`; a load run uses 1.1 or 2";
+                return Err(Failure::Usage(why.into()));
+            }
+        };
+        let headers = request.fields.into_iter().map(|(name, value)| {
+            let value = text(value, &format!("the value of {name}"))?;
+            Ok((name, value))
+        });
+        Ok(Quick {
+            url: self.target.clone(),
+            streams: self.connections,
+            hold: self.duration,
+            ramp: self.ramp,
+            http: http.into(),
+            streams_per_connection: self.streams_per_connection,
+            method: request.method,
+            headers: headers.collect::<Result<_, Failure>>()?,
+            body: request
+                .body
+                .map(|body| text(body, "the body"))
+                .transpose()?,
+            ca: self.request.cacert()?,
+            insecure: request.trust.insecure,
+            timeout: request.timeout,
+            sources: self.source_ip.iter().map(IpAddr::to_string).collect(),
+            interval: self.interval,
+            seq: self.seq.clone(),
+            reconnects: !self.no_reconnect,
+            thresholds: self.threshold.clone(),
         })
     }
 

@@ -1,0 +1,328 @@
+//! What `--plan` prints.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use ssekit_record::quantity::{show_bytes, show_number, show_us};
+use ssekit_record::{Shape, Shard, Threshold};
+use ssekit_report::text::harmless;
+use ssekit_scenario::load::{
+    Amount, Demand, Http, LoadPlan, LoadScenario, LoadedScenario, PhaseAction, PlannedPhase,
+    StreamEnd,
+};
+
+use crate::failure::Failure;
+
+/// Points of the curve of open streams.
+const POINTS: u64 = 60;
+const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// Ports that Linux gives to outgoing connections by default.
+const DEFAULT_PORTS: u64 = 28_232;
+
+/// As text for a person.
+pub fn human(scenario: &LoadScenario, plan: &LoadPlan, shard: Shard) -> String {
+    let mut out = String::new();
+    let demand = plan.demand(scenario, shard);
+    let _ = writeln!(out, "{}", harmless(&scenario.name));
+    let _ = writeln!(out, "  target     {}", harmless(&scenario.target_shown()));
+    let _ = writeln!(out, "  protocol   {}", protocol(scenario));
+    let length = show_us(plan.end_us() as f64);
+    let _ = writeln!(out, "  length     {length}, seed {}", scenario.seed);
+    if shard.count > 1 {
+        let _ = writeln!(
+            out,
+            "  shard      {}/{}: streams k with k mod {} = {}",
+            shard.index, shard.count, shard.count, shard.index
+        );
+    }
+    let _ = writeln!(out, "\nPhases");
+    for phase in plan.phases() {
+        phase_line(plan, phase, &mut out);
+    }
+    curve(plan, &mut out);
+    needs(scenario, &demand, &mut out);
+    let thresholds = scenario.thresholds();
+    let _ = writeln!(out, "\nThresholds");
+    if thresholds.is_empty() {
+        out.push_str("  none: the run passes when events arrive\n");
+    }
+    for threshold in &thresholds {
+        let _ = writeln!(out, "  {}", harmless(&threshold.to_string()));
+        if let Some(doubt) = doubt(threshold, scenario, plan) {
+            let _ = writeln!(out, "    will have no data: {doubt}");
+        }
+    }
+    out
+}
+
+fn protocol(scenario: &LoadScenario) -> String {
+    let streams = scenario.per_connection();
+    match scenario.target.http {
+        Http::Http11 => "HTTP/1.1, a connection for each stream".into(),
+        Http::Http2 => format!("HTTP/2, {streams} streams on a connection"),
+        Http::Auto if streams > 1 => {
+            format!(
+                "HTTP/2 where TLS offers it, {streams} streams on a connection; otherwise HTTP/1.1"
+            )
+        }
+        Http::Auto => {
+            "as TLS offers, HTTP/1.1 without TLS; counted as a connection for each stream".into()
+        }
+    }
+}
+
+fn phase_line(plan: &LoadPlan, phase: &PlannedPhase, out: &mut String) {
+    let length = show_us((phase.end_us - phase.start_us) as f64);
+    let mut line = format!(
+        "  {:<12} {:>8}  from {}: {}",
+        harmless(&phase.name),
+        length,
+        show_us(phase.start_us as f64),
+        told(&phase.action)
+    );
+    if let Some(population) = phase
+        .population
+        .and_then(|index| plan.populations().get(index))
+    {
+        line += &format!(", population {}", harmless(&population.name));
+    }
+    if !phase.record {
+        line += ", not recorded";
+    }
+    let _ = writeln!(out, "{line}");
+}
+
+fn told(action: &PhaseAction) -> String {
+    let number = |count: u64| show_number(count as f64);
+    match action {
+        PhaseAction::Ramp { to, .. } => format!("ramp to {} streams", number(*to)),
+        PhaseAction::Arrive { rate, .. } => {
+            format!("{} streams arrive a second", show_number(rate.0))
+        }
+        PhaseAction::Hold { churn: None, .. } => "hold".into(),
+        PhaseAction::Hold {
+            churn: Some(rate), ..
+        } => {
+            format!("hold, {} streams replaced a second", show_number(rate.0))
+        }
+        PhaseAction::Steps {
+            start, add, every, ..
+        } => format!(
+            "steps from {} streams, {} more every {}",
+            number(*start),
+            number(*add),
+            show_us(every.us() as f64)
+        ),
+        PhaseAction::Storm { drop, mode, .. } => match drop {
+            Amount::Share(share) => {
+                format!(
+                    "storm: {} % of the streams broken off by {}",
+                    show_number(share * 100.0),
+                    mode.as_str()
+                )
+            }
+            Amount::Count(count) => {
+                format!(
+                    "storm: {} streams broken off by {}",
+                    number(*count),
+                    mode.as_str()
+                )
+            }
+        },
+        PhaseAction::Spike { add, .. } => format!("spike of {} streams", number(*add)),
+        PhaseAction::Drain { .. } => "all streams leave".into(),
+        PhaseAction::Wait { .. } => "wait".into(),
+    }
+}
+
+fn points(plan: &LoadPlan) -> Vec<(u64, u64)> {
+    let at: Vec<_> = (0..=POINTS)
+        .map(|point| plan.end_us() / POINTS * point)
+        .collect();
+    let levels = plan.levels(&at);
+    at.into_iter().zip(levels).collect()
+}
+
+fn curve(plan: &LoadPlan, out: &mut String) {
+    let peak = plan.peak().max(1);
+    let bar = |(_, level): (u64, u64)| match level {
+        0 => ' ',
+        level => BLOCKS[((level * 7).div_ceil(peak) as usize).min(7)],
+    };
+    let bars: String = points(plan).into_iter().map(bar).collect();
+    let _ = writeln!(out, "\nOpen streams, {} at most", show_number(peak as f64));
+    let _ = writeln!(out, "  {bars}");
+    let end = show_us(plan.end_us() as f64);
+    let _ = writeln!(out, "  0{end:>width$}", width = POINTS as usize);
+}
+
+fn needs(scenario: &LoadScenario, demand: &Demand, out: &mut String) {
+    let number = |count: u64| show_number(count as f64);
+    let _ = writeln!(out, "\nNeeds");
+    let mut row = |name: &str, value: String| {
+        let _ = writeln!(out, "  {name:<12} {value}");
+    };
+    row(
+        "streams",
+        format!(
+            "{} in all, {} at most at one time",
+            number(demand.streams),
+            number(demand.peak_streams)
+        ),
+    );
+    row(
+        "connections",
+        format!("{} at most at one time", number(demand.peak_connections)),
+    );
+    row(
+        "descriptors",
+        format!("{} (ulimit -n)", number(demand.descriptors)),
+    );
+    row("ports", ports(scenario, demand));
+    row(
+        "memory",
+        format!(
+            "about {} for ssekit",
+            show_bytes(demand.memory_bytes as f64)
+        ),
+    );
+    if demand.publications > 0 {
+        row("publications", number(demand.publications));
+    }
+    row(
+        "events",
+        match demand.events {
+            Some(events) => format!("about {}", number(events)),
+            None => "not known: the scenario declares no interval and publishes nothing".into(),
+        },
+    );
+}
+
+fn ports(scenario: &LoadScenario, demand: &Demand) -> String {
+    let sources = scenario.target.source_ips.len();
+    let ports = show_number(demand.ports as f64);
+    if sources > 0 {
+        return format!("{ports} for each destination, over {sources} entries of source_ips");
+    }
+    if demand.ports > DEFAULT_PORTS {
+        return format!(
+            "{ports} for each destination; Linux gives {} by default to one source address: widen net.ipv4.ip_local_port_range, or set target.source_ips or target.connect_to",
+            show_number(DEFAULT_PORTS as f64)
+        );
+    }
+    format!("{ports} for each destination")
+}
+
+/// Why a threshold will have no data, where the scenario alone already tells.
+fn doubt(threshold: &Threshold, scenario: &LoadScenario, plan: &LoadPlan) -> Option<&'static str> {
+    let metric = threshold.judged()?;
+    let expect = &scenario.expect;
+    let storms = plan
+        .phases()
+        .any(|phase| matches!(phase.action, PhaseAction::Storm { .. }));
+    let over = match metric.shape {
+        Shape::Counter { over } => over,
+        Shape::Ratio { whole, .. } => whole,
+        Shape::Distribution => "",
+    };
+    match metric.name {
+        _ if over == "distinct" || over == "numbered" => expect
+            .seq
+            .is_none()
+            .then_some("declare where the sequence number stands, in expect.seq"),
+        _ if over == "ticks_due" => expect
+            .interval
+            .is_none()
+            .then_some("declare the interval of events, in expect.interval"),
+        _ if over == "published_due" => {
+            let publishes = scenario
+                .populations
+                .iter()
+                .any(|population| population.rate.is_some());
+            (!publishes).then_some("there is no population of the kind publisher")
+        }
+        name if name.starts_with("delivery") || name.starts_with("fanout") || over == "stamped" => {
+            expect
+                .published_at
+                .is_none()
+                .then_some("declare where the time of publishing stands, in expect.published_at")
+        }
+        name if name.starts_with("tick_") => expect
+            .interval
+            .is_none()
+            .then_some("declare the interval of events, in expect.interval"),
+        name if name.starts_with("storm_") => {
+            (!storms).then_some("there is no phase of the kind storm")
+        }
+        name if name == "stream_time" || name == "events_per_stream" => {
+            (expect.end == StreamEnd::Never).then_some("declare how streams end, in expect.end")
+        }
+        "tls_handshake" => {
+            let plain = scenario.target.url.starts_with("http:");
+            plain.then_some("the URL is http://, so there is no handshake")
+        }
+        _ => None,
+    }
+}
+
+/// As JSON.
+///
+/// # Errors
+/// Only when serialisation itself fails.
+pub fn json(loaded: &LoadedScenario, plan: &LoadPlan, shard: Shard) -> Result<String, Failure> {
+    let scenario = &loaded.scenario;
+    let demand = plan.demand(scenario, shard);
+    let phases = plan.phases().map(|phase| {
+        json!({
+            "name": phase.name,
+            "kind": phase.action.kind(),
+            "label": phase.label,
+            "record": phase.record,
+            "start_us": phase.start_us,
+            "end_us": phase.end_us,
+            "population": phase.population.and_then(|index| plan.populations().get(index)).map(|population| &population.name),
+        })
+    });
+    let levels = points(plan);
+    let levels = levels
+        .iter()
+        .map(|(at_us, streams)| json!({"at_us": at_us, "streams": streams}));
+    let thresholds = scenario.thresholds();
+    let thresholds = thresholds
+        .iter()
+        .map(|threshold| described(threshold, scenario, plan));
+    let value = json!({
+        "schema": ssekit_record::SCHEMA,
+        "kind": "load-plan",
+        "target": scenario.target_shown(),
+        "name": scenario.name,
+        "seed": scenario.seed,
+        "shard": shard,
+        "length_us": plan.end_us(),
+        "phases": phases.collect::<Vec<_>>(),
+        "open_streams": levels.collect::<Vec<_>>(),
+        "needs": {
+            "streams": demand.streams,
+            "peak_streams": demand.peak_streams,
+            "connections": demand.peak_connections,
+            "descriptors": demand.descriptors,
+            "ports": demand.ports,
+            "memory_bytes": demand.memory_bytes,
+            "publications": demand.publications,
+            "events": demand.events,
+        },
+        "thresholds": thresholds.collect::<Vec<_>>(),
+        "scenario": loaded.toml,
+    });
+    let text = serde_json::to_string_pretty(&value);
+    text.map(|text| text + "\n")
+        .map_err(|error| Failure::Internal(error.to_string()))
+}
+
+fn described(threshold: &Threshold, scenario: &LoadScenario, plan: &LoadPlan) -> Value {
+    let mut value = json!(threshold);
+    if let (Value::Object(map), Some(doubt)) = (&mut value, doubt(threshold, scenario, plan)) {
+        map.insert("no_data".into(), doubt.into());
+    }
+    value
+}
