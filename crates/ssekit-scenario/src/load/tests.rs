@@ -263,3 +263,26 @@ fn lifetimes_and_heartbeats_are_read_in_both_forms() {
     assert_eq!(named.event.as_deref(), Some("ping"));
     assert!(heartbeat("15").is_err());
 }
+
+#[test]
+fn the_examples_are_read_and_planned() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/load");
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let files: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|end| end == "toml"))
+        .collect();
+    assert!(files.len() >= 3);
+    for file in files {
+        let loaded = LoadScenario::load(&file, &[]).unwrap_or_else(|error| panic!("{error}"));
+        let plan = LoadPlan::new(&loaded.scenario).unwrap();
+        assert!(
+            plan.peak() > 0 && !loaded.scenario.thresholds().is_empty(),
+            "{}",
+            file.display()
+        );
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        assert_eq!(loaded.scenario.name, name);
+    }
+}

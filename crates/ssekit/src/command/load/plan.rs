@@ -65,9 +65,10 @@ fn protocol(scenario: &LoadScenario) -> String {
                 "HTTP/2 where TLS offers it, {streams} streams on a connection; otherwise HTTP/1.1"
             )
         }
-        Http::Auto => {
-            "as TLS offers, HTTP/1.1 without TLS; counted as a connection for each stream".into()
+        Http::Auto if scenario.target.url.starts_with("http:") => {
+            "HTTP/1.1, a connection for each stream".into()
         }
+        Http::Auto => "as TLS offers, counted as a connection for each stream".into(),
     }
 }
 
