@@ -73,6 +73,11 @@ impl<'a> Case<'a> {
 
     /// The fault of ours that keeps a probe from being judged.
     pub(crate) fn fault(&self, probe: Probe) -> Option<&str> {
+        if probe == Probe::Stop {
+            let mut faults = self.faults.iter();
+            let found = faults.find(|(name, _)| is_of_stop(name));
+            return found.map(|(_, what)| what.as_str());
+        }
         self.faults.get(probe.name()).map(String::as_str)
     }
 
@@ -101,15 +106,30 @@ impl<'a> Case<'a> {
         self.readings.get(name)
     }
 
+    /// The streams that were opened before the server was asked to stop, over either version.
+    pub(crate) fn stopping(&self) -> impl Iterator<Item = (&'a Transcript, &Reading)> {
+        let sessions = self.observation.sessions.iter();
+        let on_sessions = sessions.flat_map(|s| &s.streams).map(|s| &s.transcript);
+        let made = self.observation.transcripts.iter().chain(on_sessions);
+        made.filter(|transcript| is_of_stop(&transcript.probe))
+            .filter_map(|t| Some((t, self.readings.get(t.probe.as_str())?)))
+    }
+
+    /// The HTTP/2 connection that was open when the server was asked to stop.
+    pub(crate) fn stop_session(&self) -> Option<&'a Session> {
+        let mut sessions = self.observation.sessions.iter();
+        sessions.find(|session| session.probe == Probe::Stop.name())
+    }
+
     /// Why the exchange of a probe was not made.
     pub fn skipped(&self, probe: Probe) -> Option<&'a Skipped> {
         self.observation.skipped(probe.name())
     }
 
-    /// Every exchange made, main first.
+    /// Every exchange made while the server was to go on, main first.
     pub fn transcripts(&self) -> impl Iterator<Item = &'a Transcript> {
         let made = self.observation.transcripts.iter();
-        made.filter(|transcript| self.is_sound(transcript))
+        made.filter(|t| self.is_sound(t) && !is_of_stop(&t.probe))
     }
 
     /// The HTTP/2 connection with several streams, if it was made.
@@ -131,20 +151,23 @@ impl<'a> Case<'a> {
     pub(crate) fn was_made(&self, probe: Probe) -> bool {
         match probe {
             Probe::Session => self.session().is_some(),
+            Probe::Stop => self.stopping().next().is_some(),
             _ => self.transcript(probe).is_some(),
         }
     }
 
     /// Every probe that came back as an event stream, main first. Without the one that was not read
     /// for a while, whose times are ours, without what the echo endpoint sent, whose values are ours,
-    /// and without further answers whose content coding is not what they say, which are no text.
+    /// without those that went on when the server was asked to stop, and without further answers whose
+    /// content coding is not what they say, which are no text.
     pub fn streams(&self) -> impl Iterator<Item = (&'a Transcript, &Reading)> {
         self.observation
             .transcripts
             .iter()
             .filter(|t| {
                 let ours = t.probe == Probe::Stalled.name() || t.probe.starts_with("echo-");
-                t.is_event_stream() && !ours && !is_miscoded(t)
+                let stopped = is_of_stop(&t.probe);
+                t.is_event_stream() && !ours && !stopped && !is_miscoded(t)
             })
             .filter_map(|t| Some((t, self.readings.get(t.probe.as_str())?)))
     }
@@ -182,6 +205,12 @@ impl<'a> Case<'a> {
             t.end.at_us.saturating_sub(head)
         })
     }
+}
+
+/// Whether an exchange of this name is one of [`Probe::Stop`].
+fn is_of_stop(name: &str) -> bool {
+    let number = name.strip_prefix(Probe::Stop.name());
+    number.is_some_and(|number| number.starts_with('-'))
 }
 
 /// Whether a further answer is coded and does not say so, or says so and is not.

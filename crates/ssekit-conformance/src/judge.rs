@@ -57,7 +57,13 @@ pub(crate) fn judge_by(
         probes: observation
             .transcripts
             .iter()
-            .chain(case.session_streams())
+            .chain(
+                observation
+                    .sessions
+                    .iter()
+                    .flat_map(|s| &s.streams)
+                    .map(|s| &s.transcript),
+            )
             .map(|t| probe_summary(t, &case))
             .collect(),
         checks,

@@ -88,6 +88,8 @@ mod runner;
 mod scene;
 mod selection;
 mod session;
+mod stopper;
+mod stopping;
 
 pub use case::Case;
 pub use chain::Link;
@@ -110,3 +112,4 @@ pub use scene::EchoScene;
 pub use selection::Selection;
 pub use ssekit_http::{HttpChoice, TlsTrust};
 pub use ssekit_record::{CheckOutcome, CheckRecord, Finding, Level, Observation, Verdict};
+pub use stopper::Stopper;

@@ -9,7 +9,7 @@ use ssekit_record::Level;
 use url::Url;
 
 use crate::endpoint::Endpoint;
-use crate::{EchoTarget, Selection};
+use crate::{EchoTarget, Selection, Stopper};
 
 /// Bytes of content stored of the main exchange, at most.
 const MAIN_BODY: usize = 10 * 1024 * 1024;
@@ -49,6 +49,9 @@ pub struct CheckOptions {
     pub subject: Option<String>,
     /// Where the echo endpoint is, for the checks that send chosen values through the server.
     pub echo: Option<EchoTarget>,
+    /// Stops the server under test, where this run may: then its streams are watched as it stops,
+    /// after everything else. The server is not started again.
+    pub stopper: Option<Stopper>,
     /// The echo endpoint, once found.
     pub(crate) endpoint: Option<Endpoint>,
     /// Set from elsewhere, it ends a run early: open exchanges are left, no other is made, and the
@@ -79,6 +82,7 @@ impl CheckOptions {
             },
             subject: None,
             echo: None,
+            stopper: None,
             endpoint: None,
             stop: Arc::default(),
         }

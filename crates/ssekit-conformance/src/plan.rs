@@ -9,7 +9,7 @@ use url::Url;
 use crate::probe::Until;
 use crate::{
     CheckOptions, ConformanceError, EchoScene, Moment, Needs, Probe, Reading, Rule, endpoint,
-    session,
+    session, stopping,
 };
 
 /// One line of `--dry-run`.
@@ -101,6 +101,10 @@ pub(crate) fn unasked(probe: Probe, options: &CheckOptions) -> Option<Skipped> {
             skip("HTTP/1.1 was asked for", true)
         }
         Probe::Stalled if !options.long => skip("needs --long", false),
+        Probe::Stop if options.stopper.is_none() => skip(
+            "needs a server that ssekit may stop, because it started it: --start or --subject",
+            false,
+        ),
         _ => None,
     }
 }
@@ -134,6 +138,7 @@ fn condition(probe: Probe) -> &'static str {
         Probe::ResumeFinished => "if the stream ends by itself",
         Probe::Chain(_) => "if events with an id come often enough",
         Probe::Parting(..) => "if an echo endpoint is found that counts its streams",
+        Probe::Stop => "if the main answer is an event stream, last",
         Probe::Main => "always",
         Probe::AcceptAny => {
             "if the main answer is an event stream, or perhaps none because of its Accept"
@@ -161,6 +166,7 @@ pub(crate) fn until(probe: Probe, options: &CheckOptions) -> Until {
         Probe::Coded(_) => Until::Coded(Duration::from_secs(if options.long { 10 } else { 2 })),
         Probe::Scene(EchoScene::Coded(_)) => Until::Coded(Duration::from_secs(4)),
         Probe::Session => Until::Window(session::LONGEST),
+        Probe::Stop => Until::Window(stopping::PATIENCE),
         Probe::Parallel1 | Probe::Parallel2 | Probe::OverHttp11 => {
             Until::Window(Duration::from_secs(1))
         }

@@ -80,6 +80,8 @@ pub enum Probe {
     Scene(EchoScene),
     /// A stream that is left, or the count of streams before, while and after.
     Parting(Parting, Moment),
+    /// Several streams that are open when the server is asked to stop.
+    Stop,
 }
 
 /// When a probe has seen enough.
@@ -143,6 +145,7 @@ impl Probe {
             Self::Scene(scene) => scene.name(),
             Self::Chain(link) => link.name(),
             Self::Parting(parting, moment) => parting.name(moment),
+            Self::Stop => "stop",
         }
     }
 
@@ -156,7 +159,7 @@ impl Probe {
 
     /// Whether it is made after all others, with nothing beside it.
     pub(crate) fn is_apart(self) -> bool {
-        matches!(self, Self::Chain(_) | Self::Parting(..))
+        matches!(self, Self::Chain(_) | Self::Parting(..) | Self::Stop)
     }
 
     /// Whether it must run at the same time as its like, and is not asked again alone.
@@ -205,6 +208,7 @@ impl Probe {
             Self::Chain(link) => link.about(),
             Self::Parting(parting, Moment::Stream) => parting.about(),
             Self::Parting(..) => "how many streams the server counts",
+            Self::Stop => "streams that are open when the server is asked to stop",
         }
     }
 }

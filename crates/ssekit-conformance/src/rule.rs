@@ -48,6 +48,8 @@ pub enum Needs {
     Long,
     /// An endpoint that implements the echo contract.
     Echo,
+    /// A server that may be stopped.
+    Stop,
 }
 
 impl Needs {
@@ -59,6 +61,7 @@ impl Needs {
             Self::Reconnect => "reconnect",
             Self::Long => "long",
             Self::Echo => "echo",
+            Self::Stop => "stop",
         }
     }
 }

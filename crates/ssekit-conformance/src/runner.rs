@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::plan::{self, Learnt};
 use crate::probe::{Stall, Until, Watch};
+use crate::stopping::{Stopped, stopping};
 use crate::{
     CheckOptions, ConformanceError, EchoCase, Moment, Probe, Reading, Rule, chain, endpoint, judge,
     parting, session,
@@ -261,8 +262,13 @@ async fn follow_up(
     }
     observation.sessions.extend(session);
     ask_again(&mut seen, options, &exchange, sink).await?;
-    let (last, skipped) = one_by_one(&apart, options, learnt, &exchange, sink).await?;
+    let (mut last, skipped) = one_by_one(&apart, options, learnt, &exchange, sink).await?;
     observation.skipped.extend(skipped);
+    if apart.contains(&Probe::Stop) {
+        let stopped = stop(options, learnt, &exchange, sink).await?;
+        last.extend(stopped.transcripts);
+        observation.sessions.extend(stopped.session);
+    }
     observation.transcripts.push(main);
     observation
         .transcripts
@@ -318,6 +324,36 @@ async fn one_by_one(
         }
     }
     Ok((seen, skipped))
+}
+
+/// The last act: nothing can be asked of the server after it.
+async fn stop(
+    options: &CheckOptions,
+    learnt: Learnt<'_>,
+    exchange: &Options,
+    sink: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> Result<Stopped, ConformanceError> {
+    let ask = plan::ask(Probe::Stop, options, Some(learnt));
+    let (Ok(ask), Some(stopper), false) = (ask, &options.stopper, options.stopped()) else {
+        return Ok(Stopped::default());
+    };
+    sink(Progress::Started(Probe::Stop));
+    let mut exchange = exchange.clone();
+    exchange.limits.body = LARGE_BODY;
+    let stopped = stopping(ask, stopper, options, &exchange).await?;
+    if options.stopped() {
+        // Cut short, it would show less than the target has to show.
+        return Ok(Stopped::default());
+    }
+    let on_session = stopped.session.iter().flat_map(|s| &s.streams);
+    let mut seen = stopped
+        .transcripts
+        .iter()
+        .chain(on_session.map(|s| &s.transcript));
+    if let Some(first) = seen.next() {
+        sink(Progress::Finished(Probe::Stop, first));
+    }
+    Ok(stopped)
 }
 
 type Exchanged = (Probe, Ask, Transcript);

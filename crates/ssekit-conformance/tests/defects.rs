@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ssekit_conformance::{CheckOptions, EchoTarget, Needs, check, registry, rule};
+use ssekit_conformance::{CheckOptions, EchoTarget, Needs, Stopper, check, registry, rule};
 use ssekit_http::HttpChoice;
 use ssekit_record::{CheckRecord, Verdict};
 use ssekit_server::{Config, Defect, DefectEntry, Server};
@@ -80,6 +80,7 @@ struct Look {
     window_ms: u64,
     credentials: bool,
     echo: bool,
+    stop: bool,
 }
 
 impl Look {
@@ -101,6 +102,7 @@ impl Look {
             window_ms,
             credentials: path.starts_with("/private"),
             echo,
+            stop: rule(check).is_some_and(|rule| rule.needs == Needs::Stop),
         }
     }
 
@@ -120,6 +122,7 @@ impl Look {
         options.http = self.transport.http();
         options.trust.ca_pem = server.certificate_pem().map(|pem| pem.as_bytes().to_vec());
         options.long = self.long;
+        options.stopper = self.stop.then(|| Stopper::new(server.stopper()));
         options.echo = self.echo.then_some(EchoTarget::Beside);
         if self.floods() {
             options.selection.only = FLOODED.map(Into::into).to_vec();

@@ -56,6 +56,7 @@ impl<'o> Recorder<'o> {
             body: Capture::default(),
             content: None,
             goaways: Vec::new(),
+            stop_us: None,
             faults: Vec::new(),
             end: End {
                 kind: EndKind::Left,

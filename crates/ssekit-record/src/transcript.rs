@@ -40,6 +40,10 @@ pub struct Transcript {
     /// GOAWAY frames that came before the exchange ended (HTTP/2), the first eight.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub goaways: Vec<Goaway>,
+    /// When ssekit asked the server, which it had started, to stop while this went on; absent where
+    /// it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_us: Option<u64>,
     /// Faults of the framing, in the order seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,

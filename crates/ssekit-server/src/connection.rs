@@ -26,6 +26,8 @@ use crate::{
 
 /// Longest wait for a TLS handshake, and for the head of a request.
 pub(crate) const OPENING: Duration = Duration::from_secs(15);
+/// How long a connection is kept for its streams to end, by the defect that says no GOAWAY.
+const NO_GOAWAY: Duration = Duration::from_millis(500);
 /// Bytes of a request head, or of answers not yet taken by the socket.
 const BUFFER: usize = 64 * 1024;
 /// The first bytes of the HTTP/2 connection preface (RFC 9113 3.4).
@@ -115,6 +117,11 @@ where
     tokio::select! {
         _ = connection.as_mut() => return,
         () = stopped(&mut stop) => {}
+    }
+    if service.flaw == Some(Flaw::Frame(FrameFlaw::NoGoaway)) {
+        // Time for its streams to end.
+        let _ = timeout(NO_GOAWAY, connection).await;
+        return;
     }
     connection.as_mut().graceful_shutdown();
     let _ = connection.await;

@@ -21,7 +21,7 @@ use tokio::{
     time::sleep_until,
 };
 
-use crate::{clock::Clock, plan::Plan, subscription::stopped, tick::Tick};
+use crate::{clock::Clock, farewell::farewell, plan::Plan, subscription::stopped, tick::Tick};
 
 /// Writes between two chances for other tasks.
 const TURN: usize = 64;
@@ -99,8 +99,9 @@ impl Member {
     }
 
     fn end(&self) {
-        let leave = match self.socket.try_write(LAST_CHUNK) {
-            Ok(written) if written == LAST_CHUNK.len() => Leave::Ended,
+        let last = [&chunked(&farewell()), LAST_CHUNK].concat();
+        let leave = match self.socket.try_write(&last) {
+            Ok(written) if written == last.len() => Leave::Ended,
             _ => Leave::Gone,
         };
         self.leave(leave);

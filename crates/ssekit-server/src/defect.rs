@@ -161,9 +161,10 @@ mod tests {
         resume.no-reflection resume.204-stops resume.close-without-event resume.auth
         cache.no-store cache.not-shared cache.no-transform cache.validators buffering.hint
         compression.identity compression.flush compression.valid compression.vary
-        http2.available http2.no-conn-headers http2.lowercase http2.data-per-event
+        http2.goaway http2.available http2.no-conn-headers http2.lowercase http2.data-per-event
         http2.flow-control http2.rst-cancel http2.concurrency http2.ping http2.same-events
         lifecycle.min-duration lifecycle.half-open lifecycle.parallel
+        lifecycle.shutdown lifecycle.restart-storm
         lifecycle.keepalive-headers
         cors.acao cors.credentials cors.vary cors.reflect-any cors.preflight-lei cors.on-errors
         encoding.astral encoding.split-char encoding.nul data.multiline data.crlf-normalised

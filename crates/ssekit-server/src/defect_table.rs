@@ -727,6 +727,12 @@ pub(crate) const TABLE: &[DefectEntry] = &[
     )
     .h2(),
     D::new(
+        "http2.goaway",
+        Frame(FrameFlaw::NoGoaway),
+        "closes connections without GOAWAY when it stops",
+    )
+    .h2(),
+    D::new(
         "lifecycle.min-duration",
         Flow(F::Cut),
         "ends the stream at a fixed age",
@@ -747,6 +753,21 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         "lifecycle.parallel",
         Flow(F::OneAtATime),
         "answers for a new stream only when the one before it has ended",
+    ),
+    D::new(
+        "lifecycle.shutdown",
+        Flow(F::OutlivesStop),
+        "does not end streams when it is asked to stop",
+    ),
+    D::new(
+        "lifecycle.shutdown/torn",
+        Flow(F::TornAtStop),
+        "ends streams inside an event when it stops",
+    ),
+    D::new(
+        "lifecycle.restart-storm",
+        Flow(F::SameRetry),
+        "lets every client come back at the same time after a stop",
     ),
     D::new(
         "lifecycle.keepalive-headers",

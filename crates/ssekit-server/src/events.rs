@@ -216,7 +216,7 @@ impl Service {
             history: self.config.history as u64,
             flaw: self.flaw,
             faults: self.faults.clone(),
-            stop: self.stop.clone(),
+            stop: self.ending(),
             turn: None,
         }
     }

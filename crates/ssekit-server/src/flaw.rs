@@ -183,6 +183,12 @@ pub(crate) enum FlowFlaw {
     NoEnd,
     /// A trailer section follows.
     Trailers,
+    /// The stream goes on when the server is asked to stop.
+    OutlivesStop,
+    /// The stream ends inside an event when the server stops.
+    TornAtStop,
+    /// Every stream is left with the same reconnection time when the server stops.
+    SameRetry,
 }
 
 /// A flaw in the HTTP/1.1 message.
@@ -312,6 +318,8 @@ pub(crate) enum FrameFlaw {
     Typeless,
     /// So many streams at once are allowed on a connection.
     FewStreams(u32),
+    /// The connection closes without GOAWAY when the server stops.
+    NoGoaway,
     /// What hyper would never do by itself.
     Tamper(TamperFlaw),
 }

@@ -16,6 +16,7 @@ mod echo;
 mod echo_flaw;
 mod error;
 mod events;
+mod farewell;
 mod fault;
 mod flaw;
 mod garble;

@@ -21,6 +21,9 @@ use crate::{
 /// Longest time streams are given to end when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// The same, by the defect that does not end streams: longer than anybody waits for it.
+const NO_GRACE: Duration = Duration::from_secs(60);
+
 /// A running server; dropping it stops it at once.
 pub struct Server {
     addr: SocketAddr,
@@ -107,6 +110,15 @@ impl Server {
         self.service.journal.streams()
     }
 
+    /// Something that makes the server stop as [`shutdown`](Self::shutdown) does, and does not wait.
+    /// The server has to be kept until it has stopped.
+    pub fn stopper(&self) -> impl Fn() + Send + Sync + 'static {
+        let stop = self.stop.clone();
+        move || {
+            let _ = stop.send(true);
+        }
+    }
+
     /// Ends every stream cleanly, with its last event whole, then stops. What has not ended after
     /// 5 s is cut.
     pub async fn shutdown(mut self) {
@@ -184,5 +196,10 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, service: Arc<Se
     }
     drop(listener);
     let ended = async { while connections.join_next().await.is_some() {} };
-    let _ = timeout(GRACE, ended).await;
+    let grace = if service.outlives_stop() {
+        NO_GRACE
+    } else {
+        GRACE
+    };
+    let _ = timeout(grace, ended).await;
 }

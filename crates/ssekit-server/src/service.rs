@@ -41,6 +41,8 @@ pub(crate) struct Service {
     pub(crate) faults: Arc<[Fault]>,
     pub(crate) crowds: Arc<Crowds>,
     pub(crate) stop: watch::Receiver<bool>,
+    /// What streams wait for that are not ended, where a defect ignores that the server stops.
+    never: watch::Sender<bool>,
     pub(crate) turn: Arc<Semaphore>,
     /// Where the same is served without TLS, for the defect that redirects there.
     pub(crate) plain: OnceLock<SocketAddr>,
@@ -93,6 +95,7 @@ impl Service {
             clock,
             journal: Journal::new(clock),
             stop,
+            never: watch::Sender::new(false),
             turn: Arc::new(Semaphore::new(1)),
             plain: OnceLock::new(),
             limits: ScriptLimits::default(),
@@ -103,6 +106,19 @@ impl Service {
     /// Whether this is the way requests are answered wrongly.
     pub(crate) fn has(&self, flaw: RouteFlaw) -> bool {
         self.flaw == Some(Flaw::Route(flaw))
+    }
+
+    /// Whether streams go on when the server is asked to stop.
+    pub(crate) fn outlives_stop(&self) -> bool {
+        self.flaw == Some(Flaw::Flow(FlowFlaw::OutlivesStop))
+    }
+
+    /// What tells a stream that it has to end.
+    pub(crate) fn ending(&self) -> watch::Receiver<bool> {
+        if self.outlives_stop() {
+            return self.never.subscribe();
+        }
+        self.stop.clone()
     }
 
     /// Whether the server is being stopped.

@@ -13,6 +13,7 @@ use tokio::{
 
 use crate::{
     clock::Clock,
+    farewell::farewell,
     fault::{self, Batch, Fault},
     flaw::{Flaw, FlowFlaw, ResumeFlaw, TextFlaw},
     garble::Garble,
@@ -163,11 +164,11 @@ impl Subscription {
         let cut = (self.flow() == Some(FlowFlaw::Cut)).then(|| self.opened + self.order.plan.cut);
         let Some(wake) = [due, silence_ends, cut].into_iter().flatten().min() else {
             stopped(&mut self.order.stop).await;
-            return self.end();
+            return self.take_leave();
         };
         tokio::select! {
             biased;
-            () = stopped(&mut self.order.stop) => return self.end(),
+            () = stopped(&mut self.order.stop) => return self.take_leave(),
             () = sleep_until(wake) => {}
         }
         if cut == Some(wake) {
@@ -307,7 +308,20 @@ impl Subscription {
         self.queue.extend([flushed, Write::Break]);
     }
 
+    /// Ends the stream since the server stops.
+    fn take_leave(&mut self) {
+        self.end_after(|flow| match flow {
+            Some(FlowFlaw::SameRetry) => Vec::new(),
+            Some(FlowFlaw::TornAtStop) => [farewell(), b"data: {\"n\":".to_vec()].concat(),
+            _ => farewell(),
+        });
+    }
+
     fn end(&mut self) {
+        self.end_after(|_| Vec::new());
+    }
+
+    fn end_after(&mut self, last: impl FnOnce(Option<FlowFlaw>) -> Vec<u8>) {
         if self.ended {
             return;
         }
@@ -315,6 +329,10 @@ impl Subscription {
         self.queue
             .extend(self.batch.iter_mut().flat_map(Batch::finish));
         self.queue.extend(self.outlet.finish());
+        let last = last(self.flow());
+        if !last.is_empty() {
+            self.queue.push_back(last.into());
+        }
         match self.flow() {
             Some(FlowFlaw::NoEnd) => self.break_off(),
             Some(FlowFlaw::Trailers) => self.queue.push_back(Write::Trailers),

@@ -54,6 +54,7 @@ fn of_server(rule: &'static ssekit_conformance::Rule) -> Entry {
             Needs::Reconnect => "closing and coming back",
             Needs::Long => "a long observation (--long)",
             Needs::Echo => "an endpoint that implements the echo contract",
+            Needs::Stop => "a server that ssekit started and may stop (--start, --subject)",
         },
         title: rule.title,
         expected: rule.expected,

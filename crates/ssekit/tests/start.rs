@@ -67,6 +67,72 @@ fn a_server_is_started_judged_and_stopped() {
     assert!(left.is_err(), "{url} still answers");
 }
 
+/// As a user starts it, judged by the rules about its end only.
+fn watched_to_its_end(command: &str, more: &[&str]) -> Output {
+    Command::new(BINARY)
+        .args(["check", "--start", command])
+        .args(["--ready", "http://127.0.0.1:{port}/"])
+        .arg("http://127.0.0.1:{port}/events")
+        .args(["--only", "lifecycle.shutdown,lifecycle.restart-storm"])
+        .args(["--only", "http2.goaway"])
+        .args(["--observe", "300ms", "--format", "json"])
+        .args(more)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_started_server_is_watched_as_it_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = folder.path().join("seen.json");
+    let seen = seen.to_str().unwrap();
+    let serve = format!("exec '{BINARY}' serve --listen {{port}}");
+    for http in ["1.1", "2"] {
+        let more = ["--http", http, "--save", seen, "--repeat", "2"];
+        let output = watched_to_its_end(&serve, &more);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let fresh = record(&output);
+        for id in ["lifecycle.shutdown", "lifecycle.restart-storm"] {
+            assert_eq!(check(&fresh, id)["verdict"], "pass", "{fresh:#}");
+        }
+        let goaway = if http == "2" { "pass" } else { "n/a" };
+        assert_eq!(
+            check(&fresh, "http2.goaway")["verdict"],
+            goaway,
+            "{fresh:#}"
+        );
+        let again = Command::new(BINARY)
+            .args(["check", seen, "--only", "lifecycle.shutdown,http2.goaway"])
+            .args(["--format", "json"])
+            .output()
+            .unwrap();
+        let again = record(&again);
+        for id in ["lifecycle.shutdown", "http2.goaway"] {
+            assert_eq!(check(&again, id)["verdict"], check(&fresh, id)["verdict"]);
+        }
+    }
+}
+
+/// What ignores SIGTERM is a finding, and is killed all the same.
+#[test]
+fn a_server_that_ignores_the_request_to_stop_is_told() {
+    let serve =
+        format!("trap '' TERM; '{BINARY}' serve --listen {{port}} --defect lifecycle.shutdown");
+    let output = watched_to_its_end(&serve, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let record = record(&output);
+    let shutdown = check(&record, "lifecycle.shutdown");
+    assert_eq!(shutdown["verdict"], "warn", "{shutdown}");
+    let actual = shutdown["actual"].as_str().unwrap();
+    assert!(
+        actual.starts_with("3 of 3 streams still open 10."),
+        "{actual}"
+    );
+    let url = record["target"].as_str().unwrap();
+    let port = url.split([':', '/']).nth(4).unwrap().parse().unwrap();
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+}
+
 #[test]
 fn what_cannot_be_started_is_told_in_one_line() {
     let cases = [

@@ -54,12 +54,13 @@ mod source;
 mod staged;
 mod stamp;
 mod status;
+mod stop;
 mod stray;
 
 use crate::Rule;
 
 /// Every group, in the order of the catalogue.
-pub(crate) const GROUPS: [&[Rule]; 32] = [
+pub(crate) const GROUPS: [&[Rule]; 34] = [
     status::RULES,
     media_type::RULES,
     negotiation::RULES,
@@ -89,7 +90,9 @@ pub(crate) const GROUPS: [&[Rule]; 32] = [
     http2::cancel::RULES,
     http2::capacity::RULES,
     http2::ping::RULES,
+    http2::goaway::RULES,
     http2::parity::RULES,
     lifecycle::RULES,
     parted::RULES,
+    stop::RULES,
 ];

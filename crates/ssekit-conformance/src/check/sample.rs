@@ -61,6 +61,7 @@ impl Sample {
             body,
             content: None,
             goaways: Vec::new(),
+            stop_us: None,
             faults: Vec::new(),
             end: End {
                 kind: EndKind::Left,

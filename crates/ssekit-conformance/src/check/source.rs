@@ -212,6 +212,11 @@ pub(super) const RFC9112_PERSISTENCE: Source = (
     "RFC 9112 9.3",
     "https://www.rfc-editor.org/rfc/rfc9112.html#section-9.3",
 );
+/// RFC 9112 9.6: tear-down of connections.
+pub(super) const RFC9112_TEARDOWN: Source = (
+    "RFC 9112 9.6",
+    "https://www.rfc-editor.org/rfc/rfc9112.html#section-9.6",
+);
 /// RFC 9113 8.1: HTTP message framing.
 pub(super) const RFC9113_FRAMING: Source = (
     "RFC 9113 8.1",
@@ -261,6 +266,11 @@ pub(super) const RFC9113_SETTINGS: Source = (
 pub(super) const RFC9113_PING: Source = (
     "RFC 9113 6.7",
     "https://www.rfc-editor.org/rfc/rfc9113.html#section-6.7",
+);
+/// RFC 9113 6.8: GOAWAY.
+pub(super) const RFC9113_GOAWAY: Source = (
+    "RFC 9113 6.8",
+    "https://www.rfc-editor.org/rfc/rfc9113.html#section-6.8",
 );
 /// RFC 9113 6.9.1: the flow-control window.
 pub(super) const RFC9113_WINDOW: Source = (

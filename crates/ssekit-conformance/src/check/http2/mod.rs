@@ -5,6 +5,7 @@ pub(super) mod capacity;
 pub(super) mod field;
 pub(super) mod flow;
 pub(super) mod frame;
+pub(super) mod goaway;
 pub(super) mod offer;
 pub(super) mod parity;
 pub(super) mod ping;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ssekit_conformance::{Checked, EchoTarget};
+use ssekit_conformance::{Checked, EchoTarget, Stopper};
 use ssekit_launch::{Running, launch, version};
 use ssekit_record::Launched;
 use ssekit_report::text::harmless;
@@ -98,6 +98,7 @@ impl Arguments {
         if let (None, false, Some(echo)) = (&options.echo, self.passive, running.echo()) {
             options.echo = Some(EchoTarget::At(url(echo)?));
         }
+        options.stopper = Some(Stopper::new(running.terminator()));
         let version = version(subject).await;
         options.subject = self.start.subject.is_some().then(|| match version {
             Some(version) => format!("{} {version}", subject.name),
