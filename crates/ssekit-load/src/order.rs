@@ -124,6 +124,8 @@ impl Order {
                 }
             )
         });
+        let (shard, validity) = (&self.scenario.shard, &self.scenario.validity);
+        let aborts = self.scenario.thresholds.iter().any(|spec| spec.abort);
         let unsupported = [
             (target.http == Http::Http2, "target.http = \"2\""),
             (target.compression, "target.compression"),
@@ -140,6 +142,17 @@ impl Order {
             (output.prometheus.is_some(), "output.prometheus"),
             (searches, "stop_on of a search for capacity"),
             (pending, "max_pending of arrivals"),
+            (!output.formats.is_empty(), "output.formats"),
+            (output.dir.is_some(), "output.dir"),
+            (self.scenario.baseline.is_some(), "a baseline"),
+            (self.scenario.llm.is_some(), "the profile llm"),
+            (!shard.unit_ips.is_empty(), "shard.unit_ips"),
+            (shard.late_tolerance.is_some(), "shard.late_tolerance"),
+            (
+                validity.max_clock_offset.is_some(),
+                "validity.max_clock_offset",
+            ),
+            (aborts, "abort of a threshold"),
         ];
         match unsupported.iter().find(|(is_asked, _)| *is_asked) {
             Some((_, what)) => refuse(format!(

@@ -216,6 +216,11 @@ fn bad_input_is_one_line_and_its_own_exit_code() {
             2,
             "did you mean `http`",
         ),
+        (
+            ["http://127.0.0.1:1/", "--set", "baseline.file=x.json"],
+            2,
+            "a baseline is understood",
+        ),
         (["ftp://127.0.0.1/", "-d", "1s"], 2, "http"),
     ] {
         let (_, said, left) = load(&arguments);
