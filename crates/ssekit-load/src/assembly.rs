@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use ssekit_record::{
     Distribution, EventCounts, Generator, Interval as Row, Live, LoadOutcome, LoadRecord,
-    Metric as Entry, MetricValue, Phase, PopulationScope, SCHEMA, Scope, StreamCounts, Window,
+    Metric as Entry, MetricValue, Phase, PopulationScope, SCHEMA, Scope, StreamCounts,
+    ThresholdResult, Window,
 };
 
+use crate::cause::Cause;
 use crate::clock::Clock;
 use crate::fanout::Fanout;
 use crate::finding;
@@ -77,8 +79,9 @@ impl<'a> Assembly<'a> {
         self.end_us == 0
     }
 
-    /// Takes the parts of one interval, one from each worker.
-    pub fn take(&mut self, mut parts: Vec<Interval>) -> Option<&Row> {
+    /// Takes the parts of one interval, one from each worker. Gives its row with all digits: that of
+    /// the series has fewer, and may be longer.
+    pub fn take(&mut self, mut parts: Vec<Interval>) -> Option<Row> {
         let start = parts.iter().map(|part| part.span_us.0).min()?;
         let end = parts.iter().map(|part| part.span_us.1).max()?;
         let phase = self.job.phase_of(end);
@@ -100,10 +103,10 @@ impl<'a> Assembly<'a> {
         self.end_us = self.end_us.max(end);
         let row = self.row((start, end), phase, streams, &sums);
         if end > start {
-            self.rows.push(row);
+            self.rows.push(self.kept(&row));
         }
         self.thin();
-        self.rows.last()
+        Some(row)
     }
 
     fn watch(&mut self, part: &Interval, length_us: u64) {
@@ -160,32 +163,88 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// Samples for the series: fewer metrics, and fewer digits unless a threshold looks at them.
+    /// Samples for rows: fewer metrics.
     fn row_metrics(&self, tally: &Tally) -> BTreeMap<String, MetricValue> {
-        let judged: Vec<_> = self
-            .job
-            .thresholds
-            .iter()
-            .filter(|threshold| matches!(threshold.window, Window::Sliding(_)) || threshold.abort)
-            .filter_map(|threshold| threshold.judged().map(|entry| entry.name))
-            .collect();
-        let mut metrics = BTreeMap::new();
-        let is_wanted = |name: &str| judged.contains(&name) || IN_ROWS.contains(&name);
-        for (entry, samples) in samples(tally, is_wanted) {
-            let digits = match judged.contains(&entry.name) {
-                true => self.job.digits,
-                false => ROW_DIGITS,
-            };
-            let mut short = Distribution::new(digits);
-            short.add(&samples);
+        let is_wanted = |name: &str| IN_ROWS.contains(&name) || self.is_judged_in_rows(name);
+        let metrics = samples(tally, is_wanted).into_iter();
+        let metrics = metrics.map(|(entry, samples)| {
             let value = MetricValue::Distribution {
                 unit: entry.unit,
-                samples: short,
+                samples,
                 synthetic: 0,
             };
-            metrics.insert(entry.name.to_owned(), value);
+            (entry.name.to_owned(), value)
+        });
+        metrics.collect()
+    }
+
+    /// Whether a threshold needs the exact samples of this metric in the series.
+    fn is_judged_in_rows(&self, name: &str) -> bool {
+        let mut thresholds = self.job.thresholds.iter();
+        thresholds.any(|threshold| {
+            (matches!(threshold.window, Window::Sliding(_)) || threshold.abort)
+                && threshold.judged().is_some_and(|entry| entry.name == name)
+        })
+    }
+
+    /// A row for the series: fewer digits, unless a threshold looks at them.
+    fn kept(&self, row: &Row) -> Row {
+        let populations = row.populations.iter().map(|part| PopulationScope {
+            population: part.population.clone(),
+            scope: Scope {
+                counts: part.scope.counts,
+                metrics: self.short(&part.scope.metrics),
+            },
+        });
+        Row {
+            phase: row.phase.clone(),
+            metrics: self.short(&row.metrics),
+            populations: populations.collect(),
+            ..*row
         }
-        metrics
+    }
+
+    fn short(&self, metrics: &BTreeMap<String, MetricValue>) -> BTreeMap<String, MetricValue> {
+        let short = metrics.iter().map(|(name, value)| {
+            let mut value = value.clone();
+            if let (MetricValue::Distribution { samples, .. }, false) =
+                (&mut value, self.is_judged_in_rows(name))
+            {
+                let mut short = Distribution::new(ROW_DIGITS);
+                short.add(samples);
+                *samples = short;
+            }
+            (name.clone(), value)
+        });
+        short.collect()
+    }
+
+    /// Connections and requests that failed and streams that ended so far, by cause.
+    pub fn causes(&self) -> (BTreeMap<String, u64>, BTreeMap<String, u64>) {
+        let mut sum: [BTreeMap<Cause, u64>; 2] = Default::default();
+        for tally in self.tallies.iter().flatten() {
+            for (sum, counts) in sum.iter_mut().zip([&tally.errors, &tally.disconnects]) {
+                for (cause, count) in counts {
+                    *sum.entry(*cause).or_default() += count;
+                }
+            }
+        }
+        let [errors, disconnects] = sum;
+        (by_name(&errors), by_name(&disconnects))
+    }
+
+    /// The thresholds, judged on what was measured so far.
+    pub fn judged(&mut self) -> Vec<ThresholdResult> {
+        let thresholds = &self.job.thresholds;
+        if thresholds.is_empty() {
+            return Vec::new();
+        }
+        // The other series of a metric have its name with something after it.
+        let is_wanted = |name: &str| thresholds.iter().any(|one| name.starts_with(&one.metric));
+        let (mut record, _) = self.draft(0, &is_wanted);
+        let results = thresholds.iter().map(|one| one.evaluate(&record)).collect();
+        self.rows = std::mem::take(&mut record.series);
+        results
     }
 
     fn thin(&mut self) {
@@ -210,9 +269,19 @@ impl<'a> Assembly<'a> {
     }
 
     /// The record of the whole.
-    pub fn record(self, peak: u64, interrupted: bool) -> LoadRecord {
+    pub fn record(mut self, peak: u64, interrupted: bool) -> LoadRecord {
+        let (mut record, run) = self.draft(peak, &|_| true);
+        let most = self.worker_cpu.values().max().copied().unwrap_or(0);
+        let average = most as f64 / self.end_us.max(1) as f64;
+        finding::judge(&mut record, self.job, &run, average, interrupted);
+        record
+    }
+
+    /// The record of what came so far, not judged, and the sum of all counts. It has the metrics that
+    /// are wanted, and the series, taken out of here.
+    fn draft(&mut self, peak: u64, is_wanted: &dyn Fn(&str) -> bool) -> (LoadRecord, Tally) {
         let job = self.job;
-        let phases = self.phases();
+        let phases = self.phases(is_wanted);
         let (mut run, mut recorded) = (Tally::new(job.digits), Tally::new(job.digits));
         let mut populations: Vec<Tally> = job
             .populations
@@ -229,14 +298,12 @@ impl<'a> Assembly<'a> {
             }
         }
         self.spread(&mut run, &mut recorded);
-        let scope = scope(&recorded);
-        let most = self.worker_cpu.values().max().copied().unwrap_or(0);
-        let average = most as f64 / self.end_us.max(1) as f64;
+        let scope = scope(&recorded, is_wanted);
         let started_ratio = match job.planned {
             0 => 1.0,
             planned => run.count.started as f64 / planned as f64,
         };
-        let mut record = LoadRecord {
+        let record = LoadRecord {
             schema: SCHEMA.to_owned(),
             kind: "load".to_owned(),
             target: job.target.clone(),
@@ -255,10 +322,10 @@ impl<'a> Assembly<'a> {
             metrics: scope.metrics,
             populations: match populations.as_slice() {
                 [_] => Vec::new(),
-                several => named(job, several),
+                several => named(job, several, is_wanted),
             },
             phases,
-            series: self.rows,
+            series: std::mem::take(&mut self.rows),
             errors: by_name(&run.errors),
             disconnects: by_name(&run.disconnects),
             faults: faults(&run),
@@ -282,11 +349,10 @@ impl<'a> Assembly<'a> {
             thresholds: Vec::new(),
             findings: Vec::new(),
         };
-        finding::judge(&mut record, job, &run, average, interrupted);
-        record
+        (record, run)
     }
 
-    fn phases(&self) -> Vec<Phase> {
+    fn phases(&self, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Phase> {
         let mut start = 0;
         let mut phases = Vec::new();
         for (phase, tallies) in self.job.phases.iter().zip(&self.tallies) {
@@ -302,10 +368,10 @@ impl<'a> Assembly<'a> {
                 start_us: start,
                 end_us: phase.end_us.min(self.end_us),
                 record: phase.record,
-                all: scope(&all),
+                all: scope(&all, is_wanted),
                 populations: match tallies.as_slice() {
                     [_] => Vec::new(),
-                    several => named(self.job, several),
+                    several => named(self.job, several, is_wanted),
                 },
             });
             start = phase.end_us;
@@ -397,8 +463,8 @@ fn samples(tally: &Tally, is_wanted: impl Fn(&str) -> bool) -> Vec<(&'static Ent
     all
 }
 
-fn scope(tally: &Tally) -> Scope {
-    let samples = samples(tally, |_| true)
+fn scope(tally: &Tally, is_wanted: &dyn Fn(&str) -> bool) -> Scope {
+    let samples = samples(tally, is_wanted)
         .into_iter()
         .map(|(entry, samples)| {
             let synthetic = if entry.name == "gap_corrected" {
@@ -411,12 +477,12 @@ fn scope(tally: &Tally) -> Scope {
     Scope::new(tally.count, samples)
 }
 
-fn named(job: &Job, tallies: &[Tally]) -> Vec<PopulationScope> {
+fn named(job: &Job, tallies: &[Tally], is_wanted: &dyn Fn(&str) -> bool) -> Vec<PopulationScope> {
     let populations = job.populations.iter().zip(tallies);
     populations
         .map(|(population, tally)| PopulationScope {
             population: population.name.clone(),
-            scope: scope(tally),
+            scope: scope(tally, is_wanted),
         })
         .collect()
 }

@@ -1,6 +1,7 @@
 //! Why a run could not be made, by blame. What a target does wrong is in the record, never here.
 
 use std::io;
+use std::net::SocketAddr;
 
 use ssekit_http::HttpError;
 
@@ -27,6 +28,14 @@ pub enum LoadError {
         host: String,
         /// Why.
         why: String,
+    },
+    /// Environment: what is measured cannot be served there.
+    #[error("cannot listen on {address} for Prometheus: {cause}; another address or port may do")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        cause: io::Error,
     },
     /// Environment: this machine cannot hold so many streams.
     #[error("{0}")]

@@ -15,6 +15,21 @@ pub fn max_rss_bytes() -> u64 {
     usage::max_rss_bytes()
 }
 
+/// Memory this process holds now, in bytes; the most it held where that is not known.
+pub fn rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    held(&status).unwrap_or_else(max_rss_bytes)
+}
+
+/// `VmRSS` of `/proc/PID/status`; the kernel writes it in units of 1024 bytes (proc_pid_status(5)).
+fn held(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let number = line.trim().strip_suffix("kB")?;
+    Some(number.trim().parse::<u64>().ok()? * 1024)
+}
+
 #[cfg(unix)]
 mod usage {
     use nix::sys::resource::{Usage, UsageWho, getrusage};
@@ -70,5 +85,17 @@ mod usage {
 
     pub fn max_rss_bytes() -> u64 {
         0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_held_is_read_from_the_status() {
+        let status = "Name:\tssekit\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\nThreads:\t2\n";
+        assert_eq!(held(status), Some(1_048_576));
+        assert_eq!(held("Name:\tssekit\n"), None);
     }
 }

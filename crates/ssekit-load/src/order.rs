@@ -139,7 +139,10 @@ impl Order {
                 "target.resolve = \"each\"",
             ),
             (output.trace_sample.is_some(), "output.trace_sample"),
-            (output.prometheus.is_some(), "output.prometheus"),
+            (
+                output.prometheus.as_ref().is_some_and(|asked| asked.native),
+                "output.prometheus.native",
+            ),
             (searches, "stop_on of a search for capacity"),
             (pending, "max_pending of arrivals"),
             (!output.formats.is_empty(), "output.formats"),

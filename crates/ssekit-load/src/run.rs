@@ -8,11 +8,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use ssekit_record::LoadRecord;
+use ssekit_record::{LoadRecord, ThresholdResult};
 
 use crate::assembly::Assembly;
 use crate::clock::Clock;
 use crate::error::LoadError;
+use crate::health;
 use crate::job::{ExternalStorm, Job};
 use crate::shift::{Interval, Shift};
 use crate::worker::{Census, Worker};
@@ -23,15 +24,28 @@ const LEAD: Duration = Duration::from_millis(50);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// What whoever watches a run is shown, once for each interval.
-#[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Progress<'a> {
-    /// The newest row of the series.
+    /// The newest interval, alone and with all digits; its metrics are those of the series.
     pub row: &'a ssekit_record::Interval,
+    /// Connections and requests that failed so far, by cause.
+    pub errors: BTreeMap<String, u64>,
+    /// Streams that ended so far other than by the plan, by cause.
+    pub disconnects: BTreeMap<String, u64>,
+    /// Memory that the generator holds now, in bytes; the most it held where that is not known.
+    pub rss_bytes: u64,
     /// Time since the beginning of the plan.
     pub elapsed: Duration,
     /// Length of the plan.
     pub length: Duration,
+    judge: &'a mut dyn FnMut() -> Vec<ThresholdResult>,
+}
+
+impl Progress<'_> {
+    /// The thresholds, judged on what was measured so far. Some work: ask once.
+    pub fn thresholds(&mut self) -> Vec<ThresholdResult> {
+        (self.judge)()
+    }
 }
 
 /// Makes the run and gives its record. `stop` ends it early, with what was measured until then;
@@ -156,12 +170,12 @@ fn collect(
             let Some((_, all)) = parts.pop_first() else {
                 break;
             };
-            show(job, assembly.take(all), sink);
+            show(job, assembly, all, sink);
         }
     }
     // A run that was ended early may have cut workers off in different intervals.
     while let Some((_, all)) = parts.pop_first() {
-        show(job, assembly.take(all), sink);
+        show(job, assembly, all, sink);
     }
     if assembly.is_empty() {
         return Err(LoadError::Worker);
@@ -169,12 +183,23 @@ fn collect(
     Ok(())
 }
 
-fn show(job: &Job, row: Option<&ssekit_record::Interval>, sink: &mut dyn FnMut(Progress<'_>)) {
-    if let Some(row) = row {
-        sink(Progress {
-            row,
-            elapsed: Duration::from_micros(row.end_us),
-            length: job.length(),
-        });
-    }
+fn show(
+    job: &Job,
+    assembly: &mut Assembly<'_>,
+    parts: Vec<Interval>,
+    sink: &mut dyn FnMut(Progress<'_>),
+) {
+    let Some(row) = assembly.take(parts) else {
+        return;
+    };
+    let (errors, disconnects) = assembly.causes();
+    sink(Progress {
+        row: &row,
+        errors,
+        disconnects,
+        rss_bytes: health::rss_bytes(),
+        elapsed: Duration::from_micros(row.end_us),
+        length: job.length(),
+        judge: &mut || assembly.judged(),
+    });
 }

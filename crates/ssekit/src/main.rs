@@ -1,8 +1,10 @@
 //! `ssekit`: conformance testing for Server-Sent Events.
 
+mod audience;
 mod body;
 mod cli;
 mod command;
+mod dashboard;
 mod diagnostic;
 mod duration;
 mod failure;

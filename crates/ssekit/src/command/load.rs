@@ -2,7 +2,7 @@
 
 mod plan;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,9 +12,9 @@ use clap::Args;
 use ssekit_http::HttpChoice;
 use ssekit_load::{LoadError, Order, preflight, run};
 use ssekit_record::{ExitCode, LoadRecord, Shard, Threshold};
-use ssekit_report::text::harmless;
 use ssekit_scenario::load::{LoadPlan, LoadScenario, LoadedScenario, Quick, ScenarioError};
 
+use crate::audience::{self, Audience};
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::input::cause;
@@ -83,6 +83,10 @@ pub struct Arguments {
     /// Every metric
     #[arg(long, short = 'v', help_heading = "Answer", conflicts_with = "quiet")]
     verbose: bool,
+    /// Serve what is measured to Prometheus at http://ADDRESS:PORT/metrics while it runs; a bare port
+    /// is on 127.0.0.1
+    #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = audience::address, help_heading = "Answer")]
+    prometheus: Option<SocketAddr>,
     /// Say nothing while it runs
     #[arg(long, short = 'q', help_heading = "Answer")]
     quiet: bool,
@@ -119,16 +123,19 @@ pub fn run_load(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.plan {
         return arguments.planned(&loaded);
     }
-    let job = arguments.order(loaded).job()?;
+    let order = arguments.order(loaded);
+    let job = order.job()?;
     preflight(&job)?;
     let stop = Arc::new(AtomicBool::new(false));
     listen(&stop)?;
-    let quiet = arguments.quiet;
-    let record = run(&job, &stop, &mut |progress| {
-        if !quiet {
-            output::say(&line(progress.row, progress.length));
-        }
-    })?;
+    let mut audience = Audience::new(
+        &job,
+        &order.scenario.output,
+        arguments.prometheus,
+        arguments.quiet,
+    )?;
+    let record = run(&job, &stop, &mut |progress| audience.show(progress))?;
+    drop(audience);
     arguments.answer(&record)?;
     Ok(record.exit_code())
 }
@@ -273,27 +280,6 @@ impl Arguments {
         }
         written
     }
-}
-
-/// One line for a second of the run.
-fn line(row: &ssekit_record::Interval, length: Duration) -> String {
-    let seconds = (row.end_us - row.start_us).max(1) as f64 / 1e6;
-    let streams = &row.streams;
-    let mut line = format!(
-        "{:>6.1} of {:.1} s  {:<8}{:>8} open {:>8} connecting {:>10.0} events/s",
-        row.end_us as f64 / 1e6,
-        length.as_secs_f64(),
-        harmless(&row.phase),
-        streams.open + streams.live,
-        streams.connecting,
-        row.counts.received as f64 / seconds
-    );
-    for (count, what) in [(streams.backoff, "waiting"), (streams.failed, "failed")] {
-        if count > 0 {
-            line.push_str(&format!("  {count} {what}"));
-        }
-    }
-    line
 }
 
 impl From<LoadError> for Failure {
