@@ -29,6 +29,9 @@ const SECOND_TRIES: Duration = Duration::from_secs(8);
 const LARGE_BODY: usize = 4 * 1024 * 1024;
 /// Bytes of content kept at least of a stream that was not read for a while.
 const STALLED_BODY: usize = 24 * 1024 * 1024;
+/// Bytes that ssekit's own kernel holds of it, about: some give a connection up to 32 MiB by
+/// themselves, which would look like the server's queue.
+const STALLED_BUFFER: u32 = 256 * 1024;
 
 /// What a run reports while it goes on.
 #[derive(Debug)]
@@ -452,6 +455,7 @@ async fn stalled(
     let (ask, mut exchange) = (ask.clone(), exchange.clone());
     // Room to see a backlog that is more than kernels hold.
     exchange.limits.body = exchange.limits.body.max(STALLED_BODY);
+    exchange.receive_buffer = Some(STALLED_BUFFER);
     let exchanged = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -95,7 +95,7 @@ async fn exchange(
     rec: &mut Recorder<'_>,
 ) {
     let mut deadlines = Deadlines::new(options);
-    let connecting = connect(&ask.url, options.connect_timeout);
+    let connecting = connect(&ask.url, options.connect_timeout, options.receive_buffer);
     let (stream, peer) = match deadlines.wait(connecting, rec).await {
         Some(Ok(connected)) => connected,
         Some(Err(detail)) => return rec.end(EndKind::Unreachable, rec.now_us(), &detail),

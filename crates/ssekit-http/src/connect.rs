@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use url::{Host, Url};
@@ -16,18 +16,23 @@ const STAGGER: Duration = Duration::from_millis(250);
 /// Addresses tried at most.
 const ADDRESSES: usize = 8;
 
-/// Connects to the host of the URL, trying its addresses in turn.
+/// Connects to the host of the URL, trying its addresses in turn. With a `buffer`, its size is asked for
+/// before the handshake, which announces the window.
 ///
 /// # Errors
 /// In words, one line: which step failed, for whom, and why.
-pub(crate) async fn connect(url: &Url, limit: Duration) -> Result<(TcpStream, SocketAddr), String> {
+pub(crate) async fn connect(
+    url: &Url,
+    limit: Duration,
+    buffer: Option<u32>,
+) -> Result<(TcpStream, SocketAddr), String> {
     let addresses = resolve(url, limit).await?;
     let mut attempts = JoinSet::new();
     let mut waiting = addresses.iter().copied();
     let mut failures = Vec::new();
     loop {
         if let Some(address) = waiting.next() {
-            attempts.spawn(attempt(address, limit));
+            attempts.spawn(attempt(address, limit, buffer));
         }
         let pause = if waiting.len() == 0 {
             limit.saturating_mul(2)
@@ -75,8 +80,12 @@ fn resolver_words(error: &io::Error) -> String {
         .to_owned()
 }
 
-async fn attempt(address: SocketAddr, limit: Duration) -> Result<(TcpStream, SocketAddr), String> {
-    let connected = timeout(limit, TcpStream::connect(address)).await;
+async fn attempt(
+    address: SocketAddr,
+    limit: Duration,
+    buffer: Option<u32>,
+) -> Result<(TcpStream, SocketAddr), String> {
+    let connected = timeout(limit, dial(address, buffer)).await;
     match connected {
         Ok(Ok(stream)) => {
             // Small requests should not wait for acknowledgements; it works without, too.
@@ -92,6 +101,18 @@ async fn attempt(address: SocketAddr, limit: Duration) -> Result<(TcpStream, Soc
             in_seconds(limit)
         )),
     }
+}
+
+async fn dial(address: SocketAddr, buffer: Option<u32>) -> io::Result<TcpStream> {
+    let Some(size) = buffer else {
+        return TcpStream::connect(address).await;
+    };
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_recv_buffer_size(size)?;
+    socket.connect(address).await
 }
 
 /// Failures of several addresses; the same refusal is said once.

@@ -159,7 +159,7 @@ impl Multiplex {
         tls: Option<Arc<rustls::ClientConfig>>,
     ) -> Result<Box<dyn Io>, String> {
         let limit = self.options.connect_timeout;
-        let (stream, peer) = connect(&ask.url, limit).await?;
+        let (stream, peer) = connect(&ask.url, limit, self.options.receive_buffer).await?;
         self.session.connection.peer = Some(peer.to_string());
         self.session.connection.connected_us = Some(self.now_us());
         let Some(config) = tls else {

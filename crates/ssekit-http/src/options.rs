@@ -82,6 +82,9 @@ pub struct Options {
     pub limits: Limits,
     /// Leave with a TCP reset, as a client that crashes or a network that gives up does.
     pub reset: bool,
+    /// Bytes of receive buffer to ask the system for (SO_RCVBUF), which then no longer grows by itself;
+    /// `None`: as the system likes, which may be tens of MiB.
+    pub receive_buffer: Option<u32>,
 }
 impl Default for Options {
     fn default() -> Self {
@@ -93,6 +96,7 @@ impl Default for Options {
             trust: TlsTrust::default(),
             limits: Limits::default(),
             reset: false,
+            receive_buffer: None,
         }
     }
 }
