@@ -57,7 +57,7 @@ impl Link {
 /// How long the client is away between two connections.
 const AWAY: Duration = Duration::from_millis(150);
 /// How long each connection lasts at least, and at most.
-const SHORTEST: Duration = Duration::from_millis(400);
+const SHORTEST: Duration = Duration::from_millis(300);
 const LONGEST: Duration = Duration::from_secs(4);
 /// Longest mean time between two events for which the chain is made in a short run.
 const SLOWEST: Duration = Duration::from_millis(500);
@@ -82,7 +82,7 @@ pub(crate) fn stay(reading: &Reading, options: &CheckOptions) -> Result<Duration
             false,
         ));
     }
-    Ok((mean * 4).clamp(SHORTEST, LONGEST))
+    Ok((mean * 3).clamp(SHORTEST, LONGEST))
 }
 
 /// Makes the witness and the connections; ends early where one is no stream or has no id.
@@ -98,14 +98,14 @@ pub(crate) async fn chain(
         let ask = named(&ask, Link::Witness);
         async move { one(&ask, &leave, &exchange, Until::Window(LONGEST * 8)).await }
     });
-    // It must have begun before what it bears witness of.
-    tokio::time::sleep(AWAY).await;
     let mut seen = Vec::new();
     let mut id = String::new();
     for link in Link::IN_TURN {
         if options.stopped() {
             break;
         }
+        // The witness must have begun before what it bears witness of, too.
+        tokio::time::sleep(AWAY).await;
         let mut ask = named(&ask, link);
         if !id.is_empty() {
             set(&mut ask.fields, "Last-Event-ID", id.clone());
@@ -117,7 +117,6 @@ pub(crate) async fn chain(
         if !goes_on {
             break;
         }
-        tokio::time::sleep(AWAY).await;
     }
     leave.store(true, Ordering::Relaxed);
     match witness.await {

@@ -102,6 +102,10 @@ pub enum Until {
 
 /// Events after which a window closes early: a flood shows nothing new.
 const PLENTY: usize = 20_000;
+/// Lines after which main is left whatever the time: more are not read (see `Reading`).
+const MOST_LINES: usize = 60_000;
+/// The same for every other probe that asks for the stream: there are dozens, and all are held at once.
+const FOLLOW_UP_LINES: usize = 8_000;
 
 impl Probe {
     /// Name in transcripts and evidence, permanent.
@@ -160,6 +164,14 @@ impl Probe {
     /// Whether it is made after all others, with nothing beside it.
     pub(crate) fn is_apart(self) -> bool {
         matches!(self, Self::Chain(_) | Self::Parting(..) | Self::Stop)
+    }
+
+    /// How long it waits by its script, at least.
+    pub(crate) fn waits(self) -> Duration {
+        match self {
+            Self::Scene(scene) => scene.script().waits(),
+            _ => Duration::ZERO,
+        }
     }
 
     /// Whether it must run at the same time as its like, and is not asked again alone.
@@ -243,8 +255,10 @@ impl Stall {
 /// Watches one exchange and says when to leave.
 pub(crate) struct Watch {
     until: Until,
+    most_lines: usize,
     parser: Parser,
     events: usize,
+    lines: usize,
     head: Option<(u64, bool)>,
     coded: bool,
     content: bool,
@@ -260,15 +274,38 @@ impl Sink for Count<'_> {
 }
 
 impl Watch {
+    /// For a probe after main. What the echo endpoint sends is ours to choose: nothing is spared there.
     pub(crate) fn new(until: Until) -> Self {
+        let most_lines = match until {
+            Until::End(_) | Until::Coded(_) => MOST_LINES,
+            _ => FOLLOW_UP_LINES,
+        };
         Self {
             until,
+            most_lines,
             parser: Parser::new(),
             events: 0,
+            lines: 0,
             head: None,
             coded: false,
             content: false,
             spoilt: false,
+        }
+    }
+
+    /// For main.
+    pub(crate) fn long(until: Until) -> Self {
+        Self {
+            most_lines: MOST_LINES,
+            ..Self::new(until)
+        }
+    }
+
+    /// For a stream whose length is what matters.
+    pub(crate) fn whole(until: Until) -> Self {
+        Self {
+            most_lines: usize::MAX,
+            ..Self::new(until)
         }
     }
 
@@ -288,6 +325,8 @@ impl Watch {
             }
             Glimpse::Content { bytes, at_us } => {
                 self.content = true;
+                let ends = |byte: &&u8| matches!(byte, b'\n' | b'\r');
+                self.lines += bytes.iter().filter(ends).count();
                 // A limit passed is judged later, from the transcript.
                 self.spoilt |= self
                     .parser
@@ -310,7 +349,7 @@ impl Watch {
             return false;
         };
         let since = Duration::from_micros(now_us.saturating_sub(head_us));
-        if self.spoilt {
+        if self.spoilt || self.lines >= self.most_lines {
             return true;
         }
         match self.until {

@@ -1,5 +1,6 @@
 //! Runs the probes a selection needs and judges what they saw.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -27,6 +28,8 @@ const SECOND_TRIES: Duration = Duration::from_secs(8);
 
 /// Bytes of content stored of an exchange that echoes a large value.
 const LARGE_BODY: usize = 4 * 1024 * 1024;
+/// Bytes of content stored of each of several connections in a row.
+const CHAIN_BODY: usize = 2 * 1024 * 1024;
 /// Bytes of content kept at least of a stream that was not read for a while.
 const STALLED_BODY: usize = 24 * 1024 * 1024;
 /// Bytes that ssekit's own kernel holds of it, about: some give a connection up to 32 MiB by
@@ -163,7 +166,7 @@ async fn observe_main(
     let Ok(ask) = plan::ask(Probe::Main, options, None) else {
         return Err(ConformanceError::NothingSelected);
     };
-    let mut watch = Watch::new(plan::until(Probe::Main, options));
+    let mut watch = Watch::long(plan::until(Probe::Main, options));
     let mut head_us = 0;
     let mut observer = |glimpse: Glimpse<'_>| {
         let seen = watch.see(&glimpse);
@@ -245,8 +248,9 @@ async fn follow_up(
             }
         }
     }
-    // What must run side by side begins side by side, while there is room for all of it.
-    waiting.sort_by_key(|(probe, _)| !probe.is_beside_others());
+    // What must run side by side begins side by side, while there is room for all of it; then what
+    // takes longest, so that the rest is done meanwhile.
+    waiting.sort_by_cached_key(|(probe, _)| (!probe.is_beside_others(), Reverse(probe.waits())));
     let session = waiting
         .iter()
         .position(|(probe, _)| *probe == Probe::Session);
@@ -298,7 +302,7 @@ async fn one_by_one(
                 sink(Progress::Started(probe));
                 let ask = plan::ask(probe, options, Some(learnt));
                 let mut exchange = exchange.clone();
-                exchange.limits.body = LARGE_BODY;
+                exchange.limits.body = CHAIN_BODY;
                 if let Ok(ask) = ask {
                     seen.extend(chain::chain(ask, options, &exchange, stay).await?);
                 }
@@ -460,7 +464,7 @@ async fn stalled(
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let mut watch = Watch::new(until);
+        let mut watch = Watch::whole(until);
         let mut stall = Stall::new();
         let mut observer = |glimpse: Glimpse<'_>| {
             stall.see(&glimpse, || stop.load(Ordering::Relaxed));
