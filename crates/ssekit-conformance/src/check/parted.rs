@@ -99,7 +99,9 @@ fn noticed(case: &Case<'_>) -> Judgement {
         return Judgement::unverified("no echo endpoint was asked");
     };
     if endpoint::active_streams(document).is_none() {
-        return Judgement::unverified("the capabilities document has no `active_streams`");
+        return Judgement::unverified(
+            "the capabilities document of the echo endpoint has no `active_streams`",
+        );
     }
     let mut noticed = Vec::new();
     for parting in Parting::EACH {
