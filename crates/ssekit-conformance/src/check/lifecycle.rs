@@ -483,7 +483,7 @@ mod tests {
 
     fn unread_after(observed_ms: u64, rate_mib: u64, backlog: usize) -> Verdict {
         let bytes = |n: usize| vec![b'x'; n];
-        let total = (observed_ms * rate_mib << 20) / 1_000;
+        let total = ((observed_ms * rate_mib) << 20) / 1_000;
         let main = Sample::slices([(20, bytes(total as usize))]).end(EndKind::Left, observed_ms);
         let stalled = Sample::slices([
             (20, bytes(100)),
