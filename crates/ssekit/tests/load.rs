@@ -181,9 +181,9 @@ fn an_interrupted_run_reports_what_it_has() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The first line on standard error comes after the first second.
+    // The first line on standard error comes after five seconds.
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
-    assert!(lines.next().unwrap().unwrap().contains("5 open"));
+    assert!(lines.next().unwrap().unwrap().contains("  5 live  "));
     signal(&child, "INT");
     assert_eq!(code(&mut child), 130);
     let record: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
