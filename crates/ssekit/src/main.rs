@@ -14,6 +14,7 @@ mod input;
 mod interrupt;
 mod limit;
 mod load_form;
+mod local_shard;
 mod output;
 mod progress;
 mod registry;

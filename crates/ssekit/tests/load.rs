@@ -160,6 +160,35 @@ fn a_plan_is_printed_without_any_network() {
 
 #[cfg(unix)]
 #[test]
+fn several_processes_make_one_run() {
+    let served = Served::start(&[]);
+    let (record, said, left) = load(&[
+        &served.at("events?interval=50"),
+        "-c",
+        "30",
+        "-d",
+        "2s",
+        "--ramp",
+        "500ms",
+        "--seq",
+        "id",
+        "--processes",
+        "3",
+        "--threshold",
+        "lost count == 0",
+    ]);
+    assert_eq!(left, 0, "{said}");
+    assert_eq!(record["streams"]["planned"], 30);
+    assert_eq!(record["streams"]["opened"], 30);
+    assert_eq!(record["generator"]["processes"], 3);
+    assert_eq!(record["shard"]["count"], 1);
+    let events = record["events"]["received"].as_u64().unwrap();
+    let gaps = record["metrics"]["gap"]["count"].as_u64().unwrap();
+    assert_eq!(events, gaps + 30, "every stream has a gap less than events");
+    assert_eq!(record["thresholds"][0]["verdict"], "pass");
+}
+
+#[test]
 fn an_interrupted_run_reports_what_it_has() {
     let served = Served::start(&[]);
     let folder = tempfile::tempdir().unwrap();

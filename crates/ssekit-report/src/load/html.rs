@@ -241,8 +241,11 @@ fn causes(record: &LoadRecord) -> Vec<(&'static str, Vec<(String, String)>)> {
 fn storms(record: &LoadRecord) -> Vec<String> {
     let storms = record.storms.iter().map(|storm| {
         let shares = storm.shares.iter().map(|r| {
-            let after = r.after_us.map_or("never".into(), duration);
-            format!("{} % after {after}", show_number(r.share * 100.0))
+            let share = show_number(r.share * 100.0);
+            match r.after_us {
+                Some(after) => format!("{share} % after {}", duration(after)),
+                None => format!("{share} % never"),
+            }
         });
         format!(
             "{}: {} streams broken off by {}, {} recovered ({}); at most {} attempts a second",

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ssekit_record::{
-    Interval, LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope, Storm,
+    Interval, LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope, Storm, Verdict,
 };
 
 /// Why records are no shards of one run.
@@ -60,6 +60,9 @@ pub fn merge(shards: Vec<LoadRecord>, allowed: usize) -> Result<LoadRecord, Merg
     for record in records {
         add(&mut whole, record);
     }
+    if merged > 1 {
+        forget_fanout(&mut whole);
+    }
     whole.shard.index = 0;
     whole.shard.merged = merged;
     let judged: Vec<_> = whole
@@ -76,28 +79,51 @@ pub fn merge(shards: Vec<LoadRecord>, allowed: usize) -> Result<LoadRecord, Merg
     Ok(whole)
 }
 
-fn summary(whole: &LoadRecord, count: u32) -> String {
-    let broken = whole
-        .thresholds
-        .iter()
-        .filter(|result| result.fails())
-        .count();
-    let mut text = format!("{} of {count} shards merged", whole.shard.merged);
-    match whole.outcome {
-        LoadOutcome::Pass => text.push_str("; every threshold holds on the union"),
-        LoadOutcome::Fail if broken > 0 => {
-            text.push_str(&format!(
-                "; {broken} of {} thresholds do not hold on the union",
-                whole.thresholds.len()
-            ));
-        }
-        LoadOutcome::Fail => text.push_str("; the run fails for what is found besides"),
-        LoadOutcome::Invalid => {
-            text.push_str("; a generator was at fault, so nothing can be concluded")
-        }
-        LoadOutcome::Interrupted => text.push_str("; a shard was interrupted"),
+/// First and last arrivals of an event are those among the streams of one shard: added they would
+/// say something that nobody saw. How many arrived of how many can be added.
+fn forget_fanout(whole: &mut LoadRecord) {
+    const TIMES: [&str; 3] = ["fanout_first", "fanout_last", "fanout_skew"];
+    let forget = |metrics: &mut BTreeMap<String, MetricValue>| {
+        metrics.retain(|name, _| !TIMES.contains(&name.as_str()));
+    };
+    forget(&mut whole.metrics);
+    let populations = whole.populations.iter_mut().map(|p| &mut p.scope);
+    let phases = whole.phases.iter_mut().map(|phase| &mut phase.all);
+    for scope in populations.chain(phases) {
+        forget(&mut scope.metrics);
     }
-    text
+    for row in &mut whole.series {
+        forget(&mut row.metrics);
+    }
+}
+
+fn summary(whole: &LoadRecord, count: u32) -> String {
+    let broken = whole.thresholds.iter().filter(|result| result.fails());
+    let what = format!(
+        "{} of {} streams opened, {} events in {:.1} s, by {} of {count} shards",
+        whole.streams.opened,
+        whole.streams.planned,
+        whole.events.received,
+        whole.elapsed_us as f64 / 1e6,
+        whole.shard.merged
+    );
+    let of = |verdict| {
+        whole
+            .findings
+            .iter()
+            .find(|finding| finding.verdict == verdict)
+    };
+    match (
+        of(Verdict::Error).or_else(|| of(Verdict::Fail)),
+        broken.count(),
+    ) {
+        (Some(finding), _) => format!("{what}. {}", finding.detail),
+        (None, 0) => format!("{what}."),
+        (None, broken) => format!(
+            "{what}; {broken} of {} thresholds did not hold.",
+            whole.thresholds.len()
+        ),
+    }
 }
 
 fn alike(shards: &[LoadRecord]) -> Result<(), MergeError> {

@@ -176,8 +176,11 @@ fn plot(record: &LoadRecord, out: &mut String) {
 fn storms(record: &LoadRecord, out: &mut String) {
     for storm in &record.storms {
         let shares = storm.shares.iter().map(|recovered| {
-            let after = recovered.after_us.map_or("never".into(), duration);
-            format!("{} % after {after}", show_number(recovered.share * 100.0))
+            let share = show_number(recovered.share * 100.0);
+            match recovered.after_us {
+                Some(after) => format!("{share} % after {}", duration(after)),
+                None => format!("{share} % never"),
+            }
         });
         let shares: Vec<String> = shares.collect();
         let _ = writeln!(

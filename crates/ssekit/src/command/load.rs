@@ -20,8 +20,9 @@ use crate::format::Format;
 use crate::input::cause;
 use crate::interrupt::interrupted;
 use crate::load_form::{LoadFile, LoadForm, load_file, write_all};
+use crate::local_shard::Task;
 use crate::request::{RequestArguments, url};
-use crate::{duration, output, runtime};
+use crate::{duration, limit, local_shard, output, runtime};
 
 /// Hold many streams open and measure them
 ///
@@ -69,6 +70,9 @@ pub struct Arguments {
     /// Run only this part of the plan, such as 0/4
     #[arg(long, value_name = "I/N", value_parser = shard)]
     shard: Option<Shard>,
+    /// Make the run with this many processes, each with a limit of open files of its own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    processes: u32,
     /// Print what would be done, and what this machine needs for it, without any network
     #[arg(long)]
     plan: bool,
@@ -123,10 +127,17 @@ pub fn run_load(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.plan {
         return arguments.planned(&loaded);
     }
+    limit::raise_open_files();
+    let stop = Arc::new(AtomicBool::new(false));
+    if let Some(task) = local_shard::task() {
+        return arguments.part(loaded, task, &stop);
+    }
+    if arguments.processes > 1 {
+        return arguments.together(&loaded, &stop);
+    }
     let order = arguments.order(loaded);
     let job = order.job()?;
     preflight(&job)?;
-    let stop = Arc::new(AtomicBool::new(false));
     listen(&stop)?;
     let mut audience = Audience::new(
         &job,
@@ -161,6 +172,42 @@ impl Arguments {
     fn is_file(&self) -> bool {
         self.target.ends_with(".toml")
             || !self.target.contains("://") && Path::new(&self.target).exists()
+    }
+
+    /// Makes one part for the process that started this one: the record is all it says.
+    fn part(
+        &self,
+        loaded: LoadedScenario,
+        task: Task,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<ExitCode, Failure> {
+        let order = Order {
+            shard: task.shard,
+            ..self.order(loaded)
+        };
+        let mut job = order.job()?;
+        job.start_at = Some(task.start_at);
+        preflight(&job)?;
+        listen(stop)?;
+        let record = run(&job, stop, &mut |_| {})?;
+        output::print(&LoadForm::Json.render(&record, false, false)?)?;
+        Ok(record.exit_code())
+    }
+
+    /// Makes the run with several processes.
+    fn together(
+        &self,
+        loaded: &LoadedScenario,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<ExitCode, Failure> {
+        listen(stop)?;
+        if !self.quiet {
+            output::say(&format!("{} processes make the run", self.processes));
+        }
+        let shard = self.shard(&loaded.scenario);
+        let record = local_shard::run(self.processes, shard, stop)?;
+        self.answer(&record)?;
+        Ok(record.exit_code())
     }
 
     /// The scenario of the file, or the one that the arguments stand for.

@@ -1,0 +1,300 @@
+//! Views of a load record, over one record with every verdict and hostile text, and merging.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeMap;
+
+use ssekit_record::{
+    Distribution, Generator, Interval, Live, LoadCounts, LoadFinding, LoadOutcome, LoadRecord,
+    Metric, MetricValue, Phase, Recovered, SCHEMA, ScenarioSummary, Scope, Shard, Storm,
+    StreamCounts, Threshold, Verdict, is_unsafe_to_show,
+};
+use ssekit_report::load::{compare, csv, hgrm, hlog, html, json, junit, markdown, merge, terminal};
+use ssekit_report::terminal::Layout;
+
+const HOSTILE: &str = "<&\"]]>'|`\u{1b}[31m\u{202e}=cmd\r\n\u{0}";
+
+fn samples(name: &str, values: impl IntoIterator<Item = u64>) -> (String, MetricValue) {
+    let mut samples = Distribution::new(3);
+    values.into_iter().for_each(|value| samples.record(value));
+    let unit = Metric::named(name).unwrap().unit;
+    let value = MetricValue::Distribution {
+        unit,
+        samples,
+        synthetic: 0,
+    };
+    (name.to_owned(), value)
+}
+
+/// What shard `index` of two saw: delivery of `from` to `from + 999` ms.
+fn shard(index: u32, from: u64) -> LoadRecord {
+    let delivery = || samples("delivery", (from..from + 1000).map(|ms| ms * 1000));
+    let counts = LoadCounts {
+        started: 500,
+        opened: 499,
+        failed: 1,
+        received: 1000,
+        numbered: 1000,
+        skipped: 3,
+        bytes: 100_000,
+        reads: 900,
+        ..LoadCounts::default()
+    };
+    let metrics: BTreeMap<_, _> = [
+        delivery(),
+        samples("first_event", (1..=499).map(|n| n * 100)),
+        samples("storm_recovery", (1..=100).map(|n| n * 10_000)),
+    ]
+    .into();
+    let row = |second: u64| Interval {
+        start_us: second * 1_000_000,
+        end_us: (second + 1) * 1_000_000,
+        phase: "steady".into(),
+        streams: Live {
+            planned: 500,
+            live: 499,
+            failed: 1,
+            ..Live::default()
+        },
+        counts: LoadCounts {
+            received: 250,
+            ..LoadCounts::default()
+        },
+        metrics: [delivery()].into(),
+        cpu_seconds: 0.1,
+        ..Interval::default()
+    };
+    let mut record = LoadRecord {
+        schema: SCHEMA.into(),
+        kind: "load".into(),
+        target: format!("http://127.0.0.1/{HOSTILE}"),
+        outcome: LoadOutcome::Fail,
+        summary: format!("It failed: {HOSTILE}"),
+        ssekit: "0.0.0".into(),
+        started_unix_ms: 1_700_000_000_000,
+        elapsed_us: 4_000_000,
+        http: Some("1.1".into()),
+        scenario: ScenarioSummary {
+            name: format!("gate {HOSTILE}"),
+            digest: "abc".into(),
+            seed: 7,
+            meta: BTreeMap::new(),
+            toml: format!("name = \"{HOSTILE}\"\n"),
+        },
+        shard: Shard {
+            index,
+            count: 2,
+            ..Shard::default()
+        },
+        streams: StreamCounts::of(&counts, 500, 499),
+        events: (&counts).into(),
+        counts,
+        metrics,
+        populations: Vec::new(),
+        phases: vec![Phase {
+            name: "steady".into(),
+            kind: "hold".into(),
+            label: None,
+            start_us: 0,
+            end_us: 4_000_000,
+            record: true,
+            all: Scope {
+                counts,
+                metrics: [delivery()].into(),
+            },
+            populations: Vec::new(),
+        }],
+        series: (0..4).map(row).collect(),
+        errors: [(format!("status 503 {HOSTILE}"), 1)].into(),
+        disconnects: [("eof".to_owned(), 2)].into(),
+        faults: BTreeMap::new(),
+        storms: vec![Storm {
+            phase: "restart".into(),
+            mode: "rst".into(),
+            at_us: 2_000_000,
+            dropped: 110,
+            recovered: 100,
+            peak_attempts: 400,
+            shares: vec![
+                Recovered {
+                    share: 0.5,
+                    after_us: Some(500_000),
+                },
+                Recovered {
+                    share: 1.0,
+                    after_us: None,
+                },
+            ],
+        }],
+        capacity: None,
+        generator: Generator {
+            cpu_seconds: 1.5,
+            max_rss_bytes: 20 << 20,
+            workers: 1,
+            processes: 1,
+            started_ratio: 1.0,
+            ..Generator::default()
+        },
+        thresholds: Vec::new(),
+        findings: [
+            Verdict::Fail,
+            Verdict::Warn,
+            Verdict::Info,
+            Verdict::Pass,
+            Verdict::Unverified,
+            Verdict::NotApplicable,
+        ]
+        .into_iter()
+        .map(|verdict| LoadFinding {
+            id: format!("some.{verdict}"),
+            verdict,
+            detail: format!("Seen: {HOSTILE}"),
+        })
+        .collect(),
+        formulas: BTreeMap::new(),
+    };
+    let mut warned = Threshold::parse("first_event max < 1ms").unwrap();
+    warned.severity = ssekit_record::Severity::Warn;
+    let thresholds = [
+        Threshold::parse("delivery p99 < 1200ms").unwrap(),
+        Threshold::parse("opened count >= 1").unwrap(),
+        Threshold::parse("tick_lateness p99 < 1s").unwrap(),
+        warned,
+    ];
+    record.thresholds = thresholds.iter().map(|t| t.evaluate(&record)).collect();
+    record
+}
+
+fn plain(styled: &str) -> String {
+    let mut out = String::new();
+    let mut rest = styled;
+    while let Some(at) = rest.find('\u{1b}') {
+        out.push_str(&rest[..at]);
+        let end = rest[at..].find('m').expect("only styles") + at;
+        rest = &rest[end + 1..];
+    }
+    out + rest
+}
+
+fn assert_harmless(text: &str) {
+    let bad = |c: char| !matches!(c, '\n' | '\r') && is_unsafe_to_show(c);
+    assert_eq!(text.chars().find(|c| bad(*c)), None);
+}
+
+#[test]
+fn a_terminal_shows_it_whole_and_quiet() {
+    let text = plain(&terminal::render(&shard(0, 1), Layout::default()));
+    assert_harmless(&text);
+    insta::assert_snapshot!(text);
+    let quiet = Layout {
+        quiet: true,
+        ..Layout::default()
+    };
+    let text = plain(&terminal::render(&shard(0, 1), quiet));
+    assert!(
+        !text.contains("by percentile") && !text.contains("delivery p99 <") || text.contains("✗")
+    );
+}
+
+#[test]
+fn other_forms_hold_hostile_text() {
+    let record = shard(0, 1);
+    for text in [
+        markdown::render(&record),
+        junit::render(&record),
+        csv::render(&record),
+        hlog::render(&record),
+        json::render(&record).unwrap(),
+        html::render(&record),
+    ] {
+        assert_harmless(&text);
+    }
+    insta::assert_snapshot!("markdown", markdown::render(&record));
+    insta::assert_snapshot!("junit", junit::render(&record));
+    insta::assert_snapshot!("csv", csv::render(&record));
+    let page = html::render(&record);
+    assert!(!page.contains("<&\"]]>") && page.contains("&#60;") || page.contains("&lt;"));
+    assert_eq!(page.matches("<svg").count(), 6);
+    assert!(!page.contains("<script") && !page.contains("http-equiv=\"refresh"));
+}
+
+#[test]
+fn json_is_read_back() {
+    let record = shard(0, 1);
+    assert_eq!(
+        json::parse(&json::render(&record).unwrap()).unwrap(),
+        record
+    );
+    assert!(json::parse("{\"schema\":\"ssekit/1\",\"kind\":\"check\"}").is_err());
+}
+
+#[test]
+fn junit_and_the_exit_code_say_the_same() {
+    let record = shard(0, 1);
+    let xml = junit::render(&record);
+    let parsed = junit_parser::from_reader(std::io::Cursor::new(xml)).unwrap();
+    assert_eq!((parsed.tests, parsed.failures, parsed.errors), (5, 1, 0));
+}
+
+#[test]
+fn a_distribution_reads_as_other_tools_print_it() {
+    let record = shard(0, 1);
+    let delivery = record.metrics["delivery"].samples().unwrap();
+    let text = hgrm::render(delivery, 1000.0);
+    let last = text.lines().rfind(|line| !line.starts_with('#')).unwrap();
+    assert!(last.contains(" 1.000000000000       1000"), "{last}");
+    assert!(text.contains("Total count    =         1000]"), "{text}");
+}
+
+#[test]
+fn percentiles_of_a_merge_are_those_of_all_samples() {
+    let (low, high) = (shard(0, 1), shard(1, 1001));
+    let whole = merge::merge(vec![high.clone(), low.clone()], 0).unwrap();
+    let delivery = whole.metrics["delivery"].samples().unwrap();
+    assert_eq!(delivery.count(), 2000);
+    let median = delivery.quantile(0.5);
+    assert!((1_000_000..1_002_000).contains(&median), "{median}");
+    assert_eq!((whole.streams.planned, whole.events.received), (1000, 2000));
+    assert_eq!(whole.counts.lost(), 6);
+    assert_eq!(whole.series.len(), 4);
+    assert_eq!(whole.series[0].streams.live, 998);
+    assert_eq!(whole.storms[0].shares[1].after_us, None);
+    // It held in the first shard alone, and does not hold on the union.
+    assert_eq!(low.thresholds[0].verdict, Verdict::Pass);
+    assert_eq!(whole.thresholds[0].verdict, Verdict::Fail);
+    assert_eq!(whole.shard.merged, 2);
+}
+
+#[test]
+fn what_is_no_shard_of_one_run_is_not_merged() {
+    assert!(merge::merge(vec![shard(0, 1), shard(0, 1)], 0).is_err());
+    assert!(merge::merge(vec![shard(0, 1)], 0).is_err());
+    assert!(merge::merge(vec![shard(0, 1)], 1).is_ok());
+    let mut other = shard(1, 1);
+    other.scenario.digest = "def".into();
+    assert!(merge::merge(vec![shard(0, 1), other], 0).is_err());
+    assert!(merge::merge(Vec::new(), 0).is_err());
+}
+
+#[test]
+fn worse_beyond_the_noise_is_found_and_noise_is_not() {
+    use compare::Change;
+    let change = |before: u64, after: u64, name: &str| {
+        let rows = compare::compare(&shard(0, before), &shard(0, after), 0.1);
+        rows.into_iter()
+            .find(|row| row.name == name)
+            .unwrap()
+            .change
+    };
+    assert_eq!(change(1000, 1010, "delivery p50"), Change::Same);
+    assert_eq!(change(1000, 2000, "delivery p50"), Change::Worse);
+    assert_eq!(change(2000, 1000, "delivery p50"), Change::Better);
+    assert_eq!(change(1000, 2000, "delivery p99.9"), Change::Unclear);
+    assert_eq!(change(1, 1, "lost"), Change::Same);
+    let mut lossy = shard(0, 1);
+    lossy.counts.skipped = 30;
+    let rows = compare::compare(&shard(0, 1), &lossy, 0.1);
+    let lost = rows.iter().find(|row| row.name == "lost").unwrap();
+    assert_eq!(lost.change, Change::Worse);
+    let text = compare::render(&rows, &["the scenarios differ".into()]);
+    assert!(text.contains("1 figure became worse") && text.contains("Note: the scenarios differ."));
+}
