@@ -30,6 +30,7 @@ mod body_reader;
 mod chunk;
 mod chunk_cursor;
 mod client;
+mod client_session;
 mod connect;
 mod connection_reader;
 mod content;
@@ -56,6 +57,7 @@ mod tls;
 
 pub use chunk::{ChunkDecoder, ChunkPart, MAX_SIZE_LINE, MAX_TRAILER};
 pub use client::{Glimpse, Seen, observe};
+pub use client_session::{ClientSession, SessionPart, SessionRequest};
 pub use error::HttpError;
 pub use field_line::FieldLine;
 pub use multiplex::{Multiplex, Window};

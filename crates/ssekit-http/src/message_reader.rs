@@ -150,7 +150,7 @@ fn fatal(detail: &str, at_us: u64, rec: &mut Recorder<'_>) {
 }
 
 /// What makes a head malformed (RFC 9113 sections 8.2 and 8.3).
-fn field_faults(fields: &[FieldLine]) -> Vec<String> {
+pub(crate) fn field_faults(fields: &[FieldLine]) -> Vec<String> {
     let mut faults = Vec::new();
     let mut regular = false;
     for field in fields {

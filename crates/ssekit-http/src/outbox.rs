@@ -15,7 +15,7 @@ const EMPTY_TABLE: u8 = 0x20;
 pub(crate) const HEADER_TABLE_SIZE: u16 = 1;
 const ENABLE_PUSH: u16 = 2;
 pub(crate) const MAX_CONCURRENT_STREAMS: u16 = 3;
-const INITIAL_WINDOW_SIZE: u16 = 4;
+pub(crate) const INITIAL_WINDOW_SIZE: u16 = 4;
 const MAX_HEADER_LIST_SIZE: u16 = 6;
 
 /// Frames that wait for the socket.
@@ -92,6 +92,17 @@ impl Outbox {
 
     /// A request without content: HEADERS, and CONTINUATION where one frame does not hold it.
     pub fn request(&mut self, stream: u32, fields: &[(&str, &[u8])], at_us: u64) -> Vec<FrameSeen> {
+        self.head(stream, fields, true, at_us)
+    }
+
+    /// The head of a request, which its content follows unless it ends the stream.
+    pub fn head(
+        &mut self,
+        stream: u32,
+        fields: &[(&str, &[u8])],
+        ends: bool,
+        at_us: u64,
+    ) -> Vec<FrameSeen> {
         let mut block = Vec::new();
         if std::mem::take(&mut self.shrinks_table) {
             block.push(EMPTY_TABLE);
@@ -103,7 +114,8 @@ impl Outbox {
         let mut seen = Vec::new();
         for (at, fragment) in block.chunks(MAX_FRAME).enumerate() {
             let (kind, end_stream) = match at {
-                0 => (frame::HEADERS, frame::END_STREAM),
+                0 if ends => (frame::HEADERS, frame::END_STREAM),
+                0 => (frame::HEADERS, 0),
                 _ => (frame::CONTINUATION, 0),
             };
             let end = if at + 1 == count {
@@ -114,6 +126,12 @@ impl Outbox {
             seen.push(self.push(kind, end_stream | end, stream, fragment.to_vec(), at_us));
         }
         seen
+    }
+
+    /// Content of a request: at most [`MAX_FRAME`] bytes.
+    pub fn data(&mut self, stream: u32, content: &[u8], ends: bool) -> FrameSeen {
+        let flags = if ends { frame::END_STREAM } else { 0 };
+        self.push(frame::DATA, flags, stream, content.to_vec(), 0)
     }
 
     fn push(

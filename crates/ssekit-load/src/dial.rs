@@ -27,6 +27,9 @@ pub struct Dialer {
     pub recv_buffer: Option<usize>,
     /// TLS, with the URL whose host is asked for.
     pub tls: Option<(Arc<ClientConfig>, Url)>,
+    /// Streams on one connection at most, over HTTP/2; `None` where each has its own, over
+    /// HTTP/1.1.
+    pub streams_per_connection: Option<u64>,
     /// Longest wait for a connection, and for the handshake.
     pub connect_timeout: Duration,
 }

@@ -12,6 +12,9 @@
 //! arrival is stamped right after the read that brought it, before anything is parsed. A stream that
 //! has much to read gives way to the others after a few reads.
 //!
+//! Over HTTP/2 a session reads one connection for many seats, which a pool fills; a seat is told of
+//! its content in the same turn and with the same stamp as if it had read it itself.
+//!
 //! Every latency counts from the intended instant and, apart from that, from the real one. What never
 //! came is counted, and what was still open when observation stopped is kept apart as censored.
 mod account;
@@ -31,6 +34,7 @@ mod job;
 mod ledger;
 mod metric;
 mod order;
+mod pool;
 mod preflight;
 mod publisher;
 mod punctuality;
@@ -39,10 +43,12 @@ mod reconnect;
 mod request;
 mod run;
 mod seat;
+mod session;
 mod shift;
 mod stamp;
 mod subscriber;
 mod tally;
+mod tenant;
 mod worker;
 
 pub use dial::Dialer;

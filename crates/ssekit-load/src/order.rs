@@ -127,7 +127,10 @@ impl Order {
         let (shard, validity) = (&self.scenario.shard, &self.scenario.validity);
         let aborts = self.scenario.thresholds.iter().any(|spec| spec.abort);
         let unsupported = [
-            (target.http == Http::Http2, "target.http = \"2\""),
+            (
+                target.http == Http::Auto && target.streams_per_connection.is_some(),
+                "target.streams_per_connection where target.http is \"auto\"",
+            ),
             (target.compression, "target.compression"),
             (target.source_ports.is_some(), "target.source_ports"),
             (
@@ -192,7 +195,10 @@ impl Order {
             } else {
                 expectation(&self.scenario.expect)
             },
-            dialer: self.dialer(&url)?,
+            dialer: self.dialer(
+                &url,
+                !is_publisher && self.scenario.target.http == Http::Http2,
+            )?,
             requests,
             reconnect: reconnect(&self.scenario.reconnect),
             head_timeout: self.timeout(),
@@ -244,8 +250,14 @@ impl Order {
         Ok((Requests::Each(Arc::new(each)), url))
     }
 
-    fn dialer(&self, url: &Url) -> Result<Dialer, LoadError> {
+    /// How to connect; `shares` where streams share connections, over HTTP/2.
+    fn dialer(&self, url: &Url, shares: bool) -> Result<Dialer, LoadError> {
         let target = &self.scenario.target;
+        let choice = if shares {
+            HttpChoice::Http2
+        } else {
+            HttpChoice::Http11
+        };
         let mut sources = Vec::new();
         for text in &target.source_ips {
             sources.extend(source_addresses(text)?);
@@ -254,7 +266,8 @@ impl Order {
             targets: self.targets(url)?,
             sources,
             recv_buffer: target.recv_buffer.map(|size| size.0 as usize),
-            tls: self.tls(url)?,
+            tls: self.tls(url, choice)?,
+            streams_per_connection: shares.then(|| self.scenario.per_connection()),
             connect_timeout: self.timeout(),
         })
     }
@@ -279,7 +292,11 @@ impl Order {
         Ok(targets)
     }
 
-    fn tls(&self, url: &Url) -> Result<Option<(Arc<rustls::ClientConfig>, Url)>, LoadError> {
+    fn tls(
+        &self,
+        url: &Url,
+        choice: HttpChoice,
+    ) -> Result<Option<(Arc<rustls::ClientConfig>, Url)>, LoadError> {
         if url.scheme() != "https" {
             return Ok(None);
         }
@@ -293,7 +310,7 @@ impl Order {
             ca_pem,
             insecure: tls.insecure,
         };
-        let mut config = tls_config(&trust, HttpChoice::Http11)?;
+        let mut config = tls_config(&trust, choice)?;
         if tls.resume == Some(false) {
             Arc::make_mut(&mut config).resumption = rustls::client::Resumption::disabled();
         }
@@ -320,7 +337,7 @@ impl Order {
             let (_, url) = form.bytes(&sample)?;
             Ok(Publisher {
                 role: index,
-                dialer: self.dialer(&url)?,
+                dialer: self.dialer(&url, false)?,
                 publications: publications(plan, &form, index, self.shard, self.scenario.seed),
                 timeout: self.timeout(),
             })

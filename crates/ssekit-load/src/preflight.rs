@@ -16,9 +16,35 @@ const BYTES_PER_TLS_STREAM: u64 = 40 * 1024;
 /// # Errors
 /// Which resource is short, by how much, and what to do.
 pub fn check(job: &Job) -> Result<(), LoadError> {
-    descriptors(job.planned.saturating_add(OTHER_DESCRIPTORS))?;
+    slow_readers(job)?;
+    descriptors(connections(job).saturating_add(OTHER_DESCRIPTORS))?;
     ports(job)?;
     memory(job)
+}
+
+/// Connections at once at most: as many as streams unless these share them.
+fn connections(job: &Job) -> u64 {
+    let shared = job
+        .populations
+        .iter()
+        .map(|population| population.role.dialer.streams_per_connection);
+    // Each worker and population fills connections of its own.
+    let own = (job.workers.max(1) * job.populations.len()) as u64;
+    let fewest = shared.map(|streams| streams.unwrap_or(1)).min();
+    let each = fewest.unwrap_or(1).max(1);
+    let spare = if each > 1 { own } else { 0 };
+    (job.planned.div_ceil(each) + spare).min(job.planned)
+}
+
+/// On a shared connection a slow reader would hold up the others.
+fn slow_readers(job: &Job) -> Result<(), LoadError> {
+    let mut populations = job.populations.iter().map(|population| &population.role);
+    if populations.any(|role| role.pace.is_some() && role.dialer.streams_per_connection.is_some()) {
+        return Err(LoadError::Preflight(
+            "slow readers need a connection each: set target.http to \"1.1\"".into(),
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(unix)]
@@ -61,15 +87,15 @@ fn ports(job: &Job) -> Result<(), LoadError> {
         dialer.targets.len().max(1) * dialer.sources.len().max(1)
     });
     let pairs = pairs.max().unwrap_or(1) as u64;
-    if job.planned <= ports.saturating_mul(pairs) {
+    let connections = connections(job);
+    if connections <= ports.saturating_mul(pairs) {
         return Ok(());
     }
-    let wanted = job.planned.div_ceil(ports);
+    let wanted = connections.div_ceil(ports);
     Err(LoadError::Preflight(format!(
-        "{} streams need as many ports, and there are {ports} for each pair of source and target \
-         address: give {wanted} source addresses (--source-ip, target.source_ips), or widen \
-         net.ipv4.ip_local_port_range (sysctl -w net.ipv4.ip_local_port_range='1024 65535')",
-        job.planned
+        "{connections} connections need as many ports, and there are {ports} for each pair of source and \
+         target address: give {wanted} source addresses (--source-ip, target.source_ips), or widen \
+         net.ipv4.ip_local_port_range (sysctl -w net.ipv4.ip_local_port_range='1024 65535')"
     )))
 }
 

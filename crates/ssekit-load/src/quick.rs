@@ -36,6 +36,8 @@ pub struct Quick {
     pub timeout: Duration,
     /// Streams.
     pub connections: u64,
+    /// Streams on one connection at most, over HTTP/2; `None`: one each, over HTTP/1.1.
+    pub streams_per_connection: Option<u64>,
     /// Over how long they are opened, evenly.
     pub ramp: Duration,
     /// How long they are held after the ramp.
@@ -132,11 +134,12 @@ impl Quick {
     }
 
     fn dialer(&self) -> Result<Dialer, LoadError> {
+        let choice = match self.streams_per_connection {
+            Some(_) => HttpChoice::Http2,
+            None => HttpChoice::Http11,
+        };
         let tls = match self.url.scheme() {
-            "https" => Some((
-                tls_config(&self.trust, HttpChoice::Http11)?,
-                self.url.clone(),
-            )),
+            "https" => Some((tls_config(&self.trust, choice)?, self.url.clone())),
             _ => None,
         };
         Ok(Dialer {
@@ -144,6 +147,7 @@ impl Quick {
             sources: self.sources.clone(),
             recv_buffer: None,
             tls,
+            streams_per_connection: self.streams_per_connection,
             connect_timeout: self.timeout,
         })
     }

@@ -82,6 +82,8 @@ pub struct Seat {
     pub leaves_us: Cell<Option<u64>>,
     state: Cell<State>,
     command: Cell<Option<Command>>,
+    /// Why the response ended, where the connection is read by another task.
+    over: Cell<Option<Cause>>,
     waker: RefCell<Option<Waker>>,
     inside: RefCell<Inside>,
     /// Whether the worker will look at it again.
@@ -98,6 +100,17 @@ pub struct Inside {
     pub parser: Parser,
     /// Reader of the response going on.
     pub cursor: ResponseCursor,
+    /// What the read going on has brought so far.
+    pub fresh: Fresh,
+}
+
+/// What a read of a shared connection has brought one stream so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Fresh {
+    /// Events.
+    pub events: u32,
+    /// Bytes of content.
+    pub bytes: u32,
 }
 
 impl Seat {
@@ -111,6 +124,7 @@ impl Seat {
             leaves_us: Cell::new(None),
             state: Cell::new(State::Planned),
             command: Cell::new(None),
+            over: Cell::new(None),
             waker: RefCell::new(None),
             is_watched: Cell::new(false),
             is_settled: Cell::new(false),
@@ -118,6 +132,7 @@ impl Seat {
                 account,
                 parser: Parser::new(),
                 cursor: ResponseCursor::new(),
+                fresh: Fresh::default(),
             }),
         }
     }
@@ -136,9 +151,30 @@ impl Seat {
     /// Tells the task something; only the last word counts.
     pub fn tell(&self, command: Command) {
         self.command.set(Some(command));
+        self.wake();
+    }
+
+    /// Lets the task look again.
+    pub fn wake(&self) {
         if let Some(waker) = self.waker.borrow().as_ref() {
             waker.wake_by_ref();
         }
+    }
+
+    /// Tells the task that the response is over.
+    pub fn end(&self, cause: Cause) {
+        self.over.set(Some(cause));
+        self.wake();
+    }
+
+    /// Why the response is over, once it is.
+    pub fn poll_end(&self) -> Poll<Cause> {
+        self.over.take().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// A new attempt begins: the end of the response before is no end of this one.
+    pub fn forget_end(&self) {
+        self.over.set(None);
     }
 
     /// Looks at the accounts, or changes them, from outside.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, sleep_until, timeout};
 use tokio_rustls::client::TlsStream;
@@ -15,10 +15,11 @@ use crate::account::Outage;
 use crate::cause::Cause;
 use crate::metric::Metric;
 use crate::seat::{Break, Command, Seat, State};
+use crate::tenant::share;
 use crate::worker::Worker;
 
 /// Reads of one stream in one turn at most: a busy stream must not starve the others.
-const READS_PER_TURN: usize = 4;
+pub const READS_PER_TURN: usize = 4;
 
 /// A connection that carries one stream.
 #[derive(Debug)]
@@ -30,7 +31,8 @@ pub enum Wire {
 }
 
 impl Wire {
-    fn poll_read(
+    /// Reads what there is.
+    pub fn poll_read(
         &mut self,
         context: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
@@ -38,6 +40,26 @@ impl Wire {
         match self {
             Self::Plain(stream) => Pin::new(stream).poll_read(context, buf),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(context, buf),
+        }
+    }
+
+    /// Writes what there is room for.
+    pub fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(context, bytes),
+        }
+    }
+
+    /// Hands on what TLS has not written yet.
+    pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(context),
         }
     }
 
@@ -84,14 +106,9 @@ impl Wire {
 pub async fn subscribe(worker: Rc<Worker>, seat: Rc<Seat>) {
     loop {
         seat.enter(State::Connecting, &worker);
-        // What opening needs is not kept while the stream is read.
-        let opened = Box::pin(open(&worker, &seat)).await;
-        let (ended, wire) = match opened {
-            Ok(mut wire) => {
-                worker.watch(&seat);
-                (read(&worker, &seat, &mut wire).await, Some(wire))
-            }
-            Err(ended) => (ended, None),
+        let (ended, wire) = match worker.roles[seat.role].dialer.streams_per_connection {
+            Some(streams) => (share(&worker, &seat, streams).await, None),
+            None => alone(&worker, &seat).await,
         };
         if !Box::pin(again(&worker, &seat, ended, wire)).await {
             break;
@@ -100,10 +117,24 @@ pub async fn subscribe(worker: Rc<Worker>, seat: Rc<Seat>) {
     worker.leave(&seat);
 }
 
+/// Opens and reads a stream that has a connection of its own.
+async fn alone(worker: &Worker, seat: &Rc<Seat>) -> (Ended, Option<Wire>) {
+    // What opening needs is not kept while the stream is read.
+    match Box::pin(open(worker, seat)).await {
+        Ok(mut wire) => {
+            worker.watch(seat);
+            (read(worker, seat, &mut wire).await, Some(wire))
+        }
+        Err(ended) => (ended, None),
+    }
+}
+
 /// Why a connection is over.
 #[derive(Debug, Clone, Copy)]
-enum Ended {
+pub enum Ended {
+    /// For this.
     Of(Cause),
+    /// It was told so.
     Told(Command),
 }
 
@@ -116,11 +147,11 @@ impl Ended {
     }
 }
 
-/// Connects, asks, and reads as far as the head.
-async fn open(worker: &Worker, seat: &Seat) -> Result<Wire, Ended> {
+/// Begins an attempt in the books; the bytes of its request on HTTP/1.1.
+pub fn attempt(worker: &Worker, seat: &Seat) -> Vec<u8> {
     let role = &worker.roles[seat.role];
     let begun = worker.clock.now_us();
-    let bytes = seat.with(|inside| {
+    seat.with(|inside| {
         let account = &mut inside.account;
         account.connect_us = begun;
         let mut books = worker.books.borrow_mut();
@@ -136,7 +167,14 @@ async fn open(worker: &Worker, seat: &Seat) -> Result<Wire, Ended> {
         let id = inside.parser.last_event_id();
         let id = if role.reconnect.last_event_id { id } else { "" };
         role.requests.of(seat.number).resuming(id)
-    });
+    })
+}
+
+/// Connects, asks, and reads as far as the head.
+async fn open(worker: &Worker, seat: &Seat) -> Result<Wire, Ended> {
+    let role = &worker.roles[seat.role];
+    let begun = worker.clock.now_us();
+    let bytes = attempt(worker, seat);
     let connecting = async {
         let stream = role.dialer.connect(seat.number).await?;
         let connected = worker.clock.now_us();

@@ -18,6 +18,7 @@ use crate::dial::Dialer;
 use crate::expectation::{End, Expectation};
 use crate::fanout::Fanout;
 use crate::metric::Metric;
+use crate::pool::Pool;
 use crate::reconnect::ReconnectPolicy;
 use crate::request::Requests;
 use crate::seat::{Command, Seat, State};
@@ -128,6 +129,8 @@ pub struct Worker {
     planned: Cell<u64>,
     census: Arc<Census>,
     half_open: RefCell<Vec<Wire>>,
+    /// Connections that streams share, by population.
+    pub pools: Vec<Pool>,
     /// Beginnings and ends of storms that something else makes.
     storms: Vec<(u64, u64)>,
     random: Cell<u64>,
@@ -174,6 +177,7 @@ impl Worker {
             tallies: roles.iter().map(|_| Tally::new(digits)).collect(),
             fanouts: roles.iter().map(|_| Fanout::default()).collect(),
         };
+        let pools = roles.iter().map(|_| Pool::default()).collect();
         Self {
             clock,
             roles,
@@ -186,6 +190,7 @@ impl Worker {
             planned: Cell::default(),
             census,
             half_open: RefCell::default(),
+            pools,
             storms,
             random: Cell::new(seed | 1),
         }

@@ -235,7 +235,7 @@ fn bad_input_is_one_line_and_its_own_exit_code() {
             "did you mean `gap`",
         ),
         (
-            ["http://127.0.0.1:1/", "--http", "2"],
+            ["http://127.0.0.1:1/", "--streams-per-connection", "9"],
             2,
             "not done by this version",
         ),

@@ -138,6 +138,7 @@ pub fn quick(address: SocketAddr, connections: u64, hold: Duration) -> Quick {
         trust: ssekit_http::TlsTrust::default(),
         timeout: Duration::from_secs(5),
         connections,
+        streams_per_connection: None,
         ramp: Duration::ZERO,
         hold,
         sources: Vec::new(),

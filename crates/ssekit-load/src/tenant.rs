@@ -1,0 +1,158 @@
+//! A stream that shares its connection with others: where it goes, and what it is brought.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+
+use ssekit_http::{ResponseHead, SessionRequest};
+use tokio::time::timeout;
+
+use crate::cause::Cause;
+use crate::intake::Intake;
+use crate::seat::{Break, Command, Seat, State};
+use crate::session::Session;
+use crate::subscriber::{Ended, attempt};
+use crate::worker::Worker;
+
+/// Opens a stream on a connection it may share, and waits for its end.
+pub async fn share(worker: &Rc<Worker>, seat: &Rc<Seat>, per_connection: u64) -> Ended {
+    // What opening needs is not kept while the stream is read.
+    let (session, stream) = match Box::pin(open(worker, seat, per_connection)).await {
+        Ok(place) => place,
+        Err(ended) => return ended,
+    };
+    worker.watch(seat);
+    let ended = seat.obey(poll_fn(|_| seat.poll_end())).await;
+    ended.map_or_else(|told| give_up(&session, stream, told, worker), Ended::Of)
+}
+
+/// Asks for the stream, and waits for the head.
+async fn open(
+    worker: &Rc<Worker>,
+    seat: &Rc<Seat>,
+    per_connection: u64,
+) -> Result<(Rc<Session>, u32), Ended> {
+    let role = &worker.roles[seat.role];
+    let bytes = attempt(worker, seat);
+    let scheme = if role.dialer.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let request = SessionRequest::from_http1(&bytes, scheme).ok_or(Ended::Of(Cause::Malformed))?;
+    seat.forget_end();
+    let (session, stream) = loop {
+        let session = worker.pools[seat.role].place(worker, seat.role, per_connection);
+        let ready = seat.obey(session.ready(seat)).await;
+        session.release();
+        ready.map_err(Ended::Told)?.map_err(Ended::Of)?;
+        if let Some(stream) = session.ask(seat, request.clone()) {
+            break (session, stream);
+        }
+        if let Some(cause) = session.refusal() {
+            return Err(Ended::Of(cause));
+        }
+    };
+    let head = poll_fn(|_| match seat.poll_end() {
+        Poll::Ready(cause) => Poll::Ready(Some(cause)),
+        Poll::Pending if seat.state() == State::Connecting => Poll::Pending,
+        Poll::Pending => Poll::Ready(None),
+    });
+    match seat.obey(timeout(role.head_timeout, head)).await {
+        Ok(Ok(None)) => Ok((session, stream)),
+        Ok(Ok(Some(cause))) => Err(Ended::Of(cause)),
+        Ok(Err(_)) => {
+            let told = Command::TimedOut(Cause::HeadTimeout);
+            Err(give_up(&session, stream, told, worker))
+        }
+        Err(told) => Err(give_up(&session, stream, told, worker)),
+    }
+}
+
+fn give_up(session: &Rc<Session>, stream: u32, told: Command, worker: &Worker) -> Ended {
+    let is_half_open = matches!(
+        told,
+        Command::Drop {
+            how: Break::HalfOpen,
+            ..
+        }
+    );
+    session.give_up(stream, is_half_open, worker);
+    Ended::Told(told)
+}
+
+/// What became of a piece of content.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken {
+    /// Whether it is the first one of its read.
+    pub is_first: bool,
+    /// Whether the stream passed a limit of the parser.
+    pub passes_limit: bool,
+}
+
+impl Seat {
+    /// The head of the response came.
+    ///
+    /// # Errors
+    /// Why it is not the expected one.
+    pub fn head_came(&self, head: &ResponseHead, at_us: u64, worker: &Worker) -> Result<(), Cause> {
+        let mut books = worker.books.borrow_mut();
+        let (tally, _) = books.of(self.role);
+        self.with(|inside| self.open(&mut inside.account, head, at_us, tally, worker))
+    }
+
+    /// Content came, perhaps not the only piece of its read.
+    pub fn content_came(&self, data: &[u8], at_us: u64, worker: &Worker) -> Taken {
+        let mut books = worker.books.borrow_mut();
+        let (tally, fanout) = books.of(self.role);
+        self.with(|inside| {
+            let mut intake = Intake {
+                clock: worker.clock,
+                expect: &worker.roles[self.role].expect,
+                account: &mut inside.account,
+                tally,
+                fanout,
+                topic: self.number % worker.roles[self.role].topics.max(1),
+                at_us,
+                events: inside.fresh.events.into(),
+            };
+            let passes_limit = inside.parser.feed(data, &mut intake).is_err();
+            // One read brings no more than the read buffer holds.
+            inside.fresh.events = u32::try_from(intake.events).unwrap_or(u32::MAX);
+            let is_first = inside.fresh.bytes == 0;
+            inside.fresh.bytes += u32::try_from(data.len()).unwrap_or(u32::MAX);
+            Taken {
+                is_first,
+                passes_limit,
+            }
+        })
+    }
+
+    /// Counts what a read brought as a whole.
+    ///
+    /// # Errors
+    /// When it brought the end marker.
+    pub fn sum_up(&self, at_us: u64, worker: &Worker) -> Result<(), Cause> {
+        let mut books = worker.books.borrow_mut();
+        let (tally, fanout) = books.of(self.role);
+        let (has_event, is_ended) = self.with(|inside| {
+            let fresh = std::mem::take(&mut inside.fresh);
+            let mut intake = Intake {
+                clock: worker.clock,
+                expect: &worker.roles[self.role].expect,
+                account: &mut inside.account,
+                tally,
+                fanout,
+                topic: self.number % worker.roles[self.role].topics.max(1),
+                at_us,
+                events: fresh.events.into(),
+            };
+            intake.finish(fresh.bytes as usize);
+            (fresh.events > 0, inside.account.is_ended)
+        });
+        if has_event && self.state() == State::Open {
+            self.enter(State::Live, worker);
+        }
+        if is_ended { Err(Cause::End) } else { Ok(()) }
+    }
+}

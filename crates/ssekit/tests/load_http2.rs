@@ -1,0 +1,261 @@
+//! Load on shared HTTP/2 connections: what is counted over HTTP/1.1 is counted here too.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ssekit_http::TlsTrust;
+use ssekit_load::{Expectation, Place, Quick, ReconnectPolicy, Sequence, run};
+use ssekit_record::{LoadOutcome, LoadRecord, MetricValue, Shard, Statistics};
+use ssekit_server::{Config, Server};
+use url::Url;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn quick(url: &str, streams: u64, per_connection: u64, hold: Duration) -> Quick {
+    Quick {
+        url: Url::parse(url).unwrap(),
+        method: "GET".into(),
+        fields: Vec::new(),
+        body: None,
+        trust: TlsTrust::default(),
+        timeout: Duration::from_secs(20),
+        connections: streams,
+        streams_per_connection: Some(per_connection),
+        ramp: Duration::ZERO,
+        hold,
+        sources: Vec::new(),
+        expect: Expectation {
+            sequence: Some(Sequence {
+                place: Place::Id,
+                shared: false,
+            }),
+            ..Expectation::default()
+        },
+        reconnect: ReconnectPolicy {
+            enabled: false,
+            ..ReconnectPolicy::default()
+        },
+        thresholds: Vec::new(),
+        shard: Shard::default(),
+        workers: Some(1),
+        seed: 1,
+    }
+}
+
+fn measured(quick: &Quick) -> LoadRecord {
+    let job = quick.job().unwrap();
+    run(&job, &Arc::new(AtomicBool::new(false)), &mut |_| {}).unwrap()
+}
+
+fn stats(record: &LoadRecord, name: &str) -> Statistics {
+    let value = record.metrics.get(name).unwrap_or_else(|| panic!("{name}"));
+    Statistics::from(MetricValue::samples(value).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_is_counted_in_the_clear_and_over_tls() {
+    for tls in [false, true] {
+        let config = Config {
+            tls,
+            ..Config::default()
+        };
+        let server = Server::start(config).await.unwrap();
+        let url = server.url("/events?interval=20&count=30");
+        let mut quick = quick(&url, 25, 10, 6000 * MS);
+        quick.reconnect.eof_finishes = true;
+        quick.trust.ca_pem = server.certificate_pem().map(|pem| pem.as_bytes().to_vec());
+        let record = tokio::task::spawn_blocking(move || measured(&quick))
+            .await
+            .unwrap();
+        assert_eq!(record.events.received, 25 * 30, "{:?}", record.findings);
+        assert_eq!((record.events.lost, record.events.duplicated), (0, 0));
+        assert_eq!((record.streams.opened, record.streams.failed), (25, 0));
+        assert_eq!(record.disconnects.get("eof"), Some(&25));
+        assert_eq!(stats(&record, "gap").count, 25 * 29);
+        assert_eq!(
+            stats(&record, "tcp_connect").count,
+            3,
+            "ten on a connection"
+        );
+        assert_eq!(record.metrics.contains_key("tls_handshake"), tls);
+    }
+}
+
+const HEAD: &[u8] = b"\x88\x00\x0ccontent-type\x11text/event-stream";
+
+/// A peer that does exactly what a test tells it, a thread for each connection.
+fn peer(script: impl Fn(&mut Peer) + Send + Sync + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let script = Arc::new(script);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let script = script.clone();
+            thread::spawn(move || {
+                let mut peer = Peer { stream };
+                let mut preface = [0; 24];
+                if peer.stream.read_exact(&mut preface).is_ok() {
+                    script(&mut peer);
+                }
+            });
+        }
+    });
+    address
+}
+
+struct Peer {
+    stream: TcpStream,
+}
+
+impl Peer {
+    fn send(&mut self, frames: &[(u8, u8, u32, &[u8])]) {
+        let mut bytes = Vec::new();
+        for (kind, flags, stream, payload) in frames {
+            bytes.extend_from_slice(&(payload.len() as u32).to_be_bytes()[1..]);
+            bytes.extend_from_slice(&[*kind, *flags]);
+            bytes.extend_from_slice(&stream.to_be_bytes());
+            bytes.extend_from_slice(payload);
+        }
+        let _ = self.stream.write_all(&bytes);
+    }
+
+    /// Waits for a frame of this type on this stream; whether it came.
+    fn await_frame(&mut self, kind: u8, stream: u32) -> bool {
+        loop {
+            let mut head = [0; 9];
+            if self.stream.read_exact(&mut head).is_err() {
+                return false;
+            }
+            let len = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+            let mut payload = vec![0; len];
+            if self.stream.read_exact(&mut payload).is_err() {
+                return false;
+            }
+            let on = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+            if (head[3], on) == (kind, stream) {
+                return true;
+            }
+        }
+    }
+
+    fn linger(&mut self) {
+        let mut rest = [0; 1024];
+        while self.stream.read(&mut rest).is_ok_and(|read| read > 0) {}
+    }
+}
+
+#[test]
+fn the_limit_of_the_server_is_kept_and_each_end_has_its_cause() {
+    // Two streams a connection: the first one gets an event and is covered by GOAWAY, which the end
+    // of the connection makes good; the second is reset.
+    let address = peer(|peer| {
+        peer.send(&[(4, 0, 0, &[0, 3, 0, 0, 0, 2])]);
+        if peer.await_frame(1, 3) {
+            peer.send(&[
+                (1, 4, 1, HEAD),
+                (1, 4, 3, HEAD),
+                (0, 0, 1, b"id: 1\ndata: x\n\n"),
+                (3, 0, 3, &[0, 0, 0, 2]),
+                (7, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]),
+            ]);
+        }
+    });
+    let record = measured(&quick(&format!("http://{address}/"), 6, 100, 1500 * MS));
+    assert_eq!(record.streams.opened, 6, "{:?}", record.disconnects);
+    assert_eq!(record.events.received, 3);
+    assert_eq!(record.disconnects.get("rst_stream"), Some(&3));
+    assert_eq!(record.disconnects.get("goaway"), Some(&3));
+}
+
+#[test]
+fn a_stream_that_goaway_does_not_cover_comes_back_on_another_connection() {
+    let visits = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let address = peer(move |peer| {
+        let visit = visits.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        peer.send(&[(4, 0, 0, &[])]);
+        if visit == 0 && peer.await_frame(1, 3) {
+            peer.send(&[
+                (1, 4, 1, HEAD),
+                (7, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]),
+                (0, 0, 1, b"id: 1\ndata: x\n\n"),
+            ]);
+        } else if visit == 1 && peer.await_frame(1, 1) {
+            peer.send(&[(1, 4, 1, HEAD), (0, 0, 1, b"id: 1\ndata: x\n\n")]);
+        }
+        peer.linger();
+    });
+    let mut quick = quick(&format!("http://{address}/"), 2, 2, 3000 * MS);
+    quick.reconnect = ReconnectPolicy::default();
+    quick.reconnect.base_ms = 50;
+    let record = measured(&quick);
+    assert_eq!(record.events.received, 2, "{:?}", record.errors);
+    assert_eq!((record.streams.opened, record.streams.failed), (2, 0));
+    assert_eq!(record.errors.get("goaway"), Some(&1));
+}
+
+#[test]
+fn a_stream_that_ends_comes_back_on_the_connection_there_is() {
+    let address = peer(|peer| {
+        peer.send(&[(4, 0, 0, &[])]);
+        for (stream, event) in [(1, "id: 1\ndata: x\n\n"), (3, "id: 2\ndata: x\n\n")] {
+            if !peer.await_frame(1, stream) {
+                return;
+            }
+            let ends = u8::from(stream == 1);
+            peer.send(&[(1, 4, stream, HEAD), (0, ends, stream, event.as_bytes())]);
+        }
+        peer.linger();
+    });
+    let mut quick = quick(&format!("http://{address}/"), 1, 9, 3000 * MS);
+    quick.reconnect = ReconnectPolicy::default();
+    quick.reconnect.base_ms = 50;
+    let record = measured(&quick);
+    assert_eq!(record.events.received, 2, "{:?}", record.errors);
+    assert_eq!((record.streams.reconnects, record.events.lost), (1, 0));
+    assert_eq!(stats(&record, "tcp_connect").count, 1);
+}
+
+#[test]
+fn a_stall_is_lateness_and_frames_of_one_read_are_coalesced() {
+    // A tick each 20 ms on one stream; from 400 ms on a stall of 700 ms, then all that was due at
+    // once, a frame each.
+    let address = peer(|peer| {
+        peer.send(&[(4, 0, 0, &[])]);
+        if !peer.await_frame(1, 1) {
+            return;
+        }
+        peer.send(&[(1, 4, 1, HEAD)]);
+        let begin = Instant::now();
+        let mut held: Vec<String> = Vec::new();
+        for tick in 0..80_u32 {
+            let due = 20 * MS * tick;
+            held.push(format!("id: {}\ndata: x\n\n", tick + 1));
+            if due >= 400 * MS && due < 1100 * MS {
+                continue;
+            }
+            thread::sleep(due.saturating_sub(begin.elapsed()));
+            let all = std::mem::take(&mut held);
+            let frames: Vec<_> = all.iter().map(|text| (0, 0, 1, text.as_bytes())).collect();
+            peer.send(&frames);
+        }
+        peer.linger();
+    });
+    let mut quick = quick(&format!("http://{address}/"), 1, 9, 2500 * MS);
+    quick.expect.interval_us = Some(20_000);
+    let record = measured(&quick);
+    assert_eq!(record.events.received, 80);
+    assert_eq!(record.events.lost, 0);
+    let late = stats(&record, "tick_lateness");
+    assert!(late.max >= 680_000, "{late:?}");
+    assert!(stats(&record, "gap").max >= 680_000);
+    assert!(
+        stats(&record, "events_per_read").max >= 36,
+        "35 held, and one"
+    );
+    assert_ne!(record.outcome, LoadOutcome::Fail);
+}
