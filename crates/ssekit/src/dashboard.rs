@@ -89,7 +89,8 @@ impl Dashboard {
         let size = terminal_size::terminal_size_of(stderr());
         let told = size.map(|(width, _)| usize::from(width.0));
         let width = told.filter(|width| *width > 0).unwrap_or(ASSUMED);
-        let text = self.view.panel(width);
+        // The terminal's echo of Ctrl-C moves everything up by one line, and this is the one that stays.
+        let text = format!("\n{}", self.view.panel(width));
         bar.set_message(match styled {
             true => text,
             false => anstream::adapter::strip_str(&text).to_string(),
