@@ -340,7 +340,6 @@ impl<'a> Assembly<'a> {
                 loop_lag_p999_us: quantile(&run, Metric::LoopLag, 0.999),
                 loop_lag_max_us: quantile(&run, Metric::LoopLag, 1.0),
                 schedule_lag_p99_us: quantile(&run, Metric::ScheduleLag, 0.99),
-                max_descriptors: peak,
                 backlog: run.count.backlog,
                 started_ratio,
                 clock: clock_words(job),

@@ -23,8 +23,6 @@ pub struct Generator {
     pub loop_lag_max_us: u64,
     /// How late connections began after their planned start, 99 % of samples, in microseconds.
     pub schedule_lag_p99_us: u64,
-    /// Most descriptors in use at one time.
-    pub max_descriptors: u64,
     /// Times that more was waiting in a socket than one turn may take.
     pub backlog: u64,
     /// Share of planned starts that were begun, from 0 to 1.

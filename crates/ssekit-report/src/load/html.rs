@@ -286,7 +286,6 @@ fn generator(record: &LoadRecord) -> Vec<(&'static str, String)> {
                 if g.processes == 1 { "" } else { "es" }
             ),
         ),
-        ("Descriptors", count(g.max_descriptors)),
         ("Read backlog", count(g.backlog)),
         (
             "Starts kept",

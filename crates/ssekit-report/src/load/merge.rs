@@ -333,7 +333,6 @@ fn generator(whole: &mut LoadRecord, other: &ssekit_record::Generator) {
     sum.loop_lag_max_us = sum.loop_lag_max_us.max(other.loop_lag_max_us).max(max);
     sum.schedule_lag_p99_us =
         late.unwrap_or(sum.schedule_lag_p99_us.max(other.schedule_lag_p99_us));
-    sum.max_descriptors += other.max_descriptors;
     sum.backlog += other.backlog;
     sum.started_ratio = sum.started_ratio.min(other.started_ratio);
     sum.negative += other.negative;
