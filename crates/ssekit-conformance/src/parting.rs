@@ -121,7 +121,7 @@ const LONG_PATIENCE: Duration = Duration::from_secs(20);
 /// Time between two looks at the count.
 const LOOK: Duration = Duration::from_millis(40);
 /// How long a stream is kept open once it is counted.
-const OPEN: Duration = Duration::from_millis(120);
+const OPEN: Duration = Duration::from_millis(80);
 /// Time given to the streams of other probes to be noticed as left.
 const SETTLE: Duration = Duration::from_secs(3);
 /// Looks in a row that agree before the count is taken to stand still.

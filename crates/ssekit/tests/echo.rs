@@ -31,7 +31,9 @@ fn the_endpoint_is_found_beside_the_stream_and_as_the_target() {
         let (record, code) = check(&[&served.at(target), "--echo"]);
         assert_eq!(code, 0, "{record:#}");
         assert_eq!(verdict(&record, "data.injection").0, "pass", "{target}");
-        assert_eq!(verdict(&record, "event.injection").1, "refused", "{target}");
+        let (injected, how) = verdict(&record, "event.injection");
+        assert_eq!(injected, "pass", "{target}");
+        assert!(how.contains("refused"), "{target}: {how}");
         let checks = record["checks"].as_array().unwrap();
         let found = checks.iter().filter(|check| check["verdict"] == "warn");
         assert_eq!(found.count(), 0, "{target}: {record:#}");
