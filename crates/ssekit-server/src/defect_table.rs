@@ -889,7 +889,8 @@ pub(crate) const TABLE: &[DefectEntry] = &[
         "id.injection",
         Echo(E::RawId),
         "writes line ends in an id as they are",
-    ),
+    )
+    .also(&["id.fidelity"]),
     D::new(
         "id.fidelity",
         Echo(E::AsciiId),
