@@ -1,9 +1,12 @@
 //! What a scenario comes to: when each stream starts, leaves and is broken off. A pure function of
 //! scenario and seed; nothing here reads a clock or opens a socket.
 
+mod course;
 mod demand;
 mod lane;
 mod publication;
+mod segment;
+mod timing;
 
 pub use demand::Demand;
 pub use lane::{Act, Break, Deed};
@@ -13,12 +16,13 @@ use std::sync::Arc;
 
 use ssekit_record::Shard;
 
-use super::phase::{PhaseAction, PhaseSpec, Then};
+use super::phase::{PhaseAction, PhaseSpec};
 use super::random::{random, unit};
 use super::reader::{Fault, Step};
 use super::scenario::{LoadScenario, Population, PopulationKind};
-use super::value::{Amount, Lifetime};
-use lane::{Course, Lane, Segment, Timing};
+use super::value::Lifetime;
+use course::segment;
+use lane::Lane;
 use publication::Publisher;
 
 /// Streams of a plan at most, in all.
@@ -379,191 +383,6 @@ fn name_of(spec: &PhaseSpec, names: &mut Vec<String>) -> Result<String, String> 
     };
     names.push(name.clone());
     Ok(name)
-}
-
-/// What a phase comes to after what went before.
-fn segment(
-    lane: &Lane,
-    index: usize,
-    spec: &PhaseSpec,
-    is_publisher: bool,
-) -> Result<Segment, String> {
-    let (start_us, open) = (lane.end_us(), lane.open().clone());
-    let level = open.len();
-    let first = lane.total();
-    let needs_streams = || match level {
-        0 => Err("no stream is open when this phase begins".to_owned()),
-        _ => Ok(()),
-    };
-    let plays = matches!(
-        spec.action,
-        PhaseAction::Hold { churn: None, .. } | PhaseAction::Wait { .. }
-    );
-    if is_publisher && !plays {
-        return Err(
-            "`kind`: a publisher has phases of the kinds \"hold\" (it publishes) and \"wait\" only"
-                .into(),
-        );
-    }
-    let (lasts_us, course) = match &spec.action {
-        PhaseAction::Ramp {
-            from,
-            to,
-            over,
-            shape,
-        } => (
-            over.us(),
-            ramp(
-                first,
-                level,
-                index,
-                (*from, *to),
-                Timing::of_ramp(*shape, over.us()),
-            )?,
-        ),
-        PhaseAction::Arrive {
-            rate, over, dist, ..
-        } => {
-            let timing = Timing::of_rate(rate.0, *dist, (lane.seed(), index as u64));
-            let count = timing.count_within(over.us(), MAX_STREAMS + 1);
-            (
-                over.us(),
-                Course::Open {
-                    first,
-                    count,
-                    timing,
-                    renews: false,
-                },
-            )
-        }
-        PhaseAction::Hold { time, churn } => {
-            if !is_publisher {
-                needs_streams()?;
-            }
-            let course = match churn {
-                Some(rate) => Course::Churn {
-                    first,
-                    count: (rate.0 * time.us() as f64 / 1e6) as u64,
-                    rate: rate.0,
-                },
-                None => Course::Rest,
-            };
-            (time.us(), course)
-        }
-        PhaseAction::Steps {
-            start,
-            add,
-            every,
-            until,
-            ..
-        } => {
-            if level > *start {
-                return Err(format!(
-                    "`start` is less than the {level} streams that are open"
-                ));
-            }
-            let last =
-                until.unwrap_or_else(|| start.saturating_add(add.saturating_mul(MAX_STEPS - 1)));
-            let steps = (last - start) / add + 1;
-            let lasts = every
-                .us()
-                .checked_mul(steps)
-                .filter(|us| *us <= 31 * 86_400 * 1_000_000);
-            let lasts = lasts.ok_or("all steps together take more than 31 days")?;
-            let count = start + add * (steps - 1) - level;
-            let timing = Timing::Steps {
-                first: start - level,
-                add: *add,
-                every_us: every.us(),
-            };
-            (
-                lasts,
-                Course::Open {
-                    first,
-                    count,
-                    timing,
-                    renews: true,
-                },
-            )
-        }
-        PhaseAction::Storm {
-            drop,
-            mode,
-            then,
-            settle,
-            ..
-        } => {
-            needs_streams()?;
-            if let Amount::Count(count) = drop
-                && (*count > level || *count == 0)
-            {
-                return Err(format!("`drop` is {count}, and {level} streams are open"));
-            }
-            let course = match Break::of(*mode) {
-                None => Course::Rest,
-                Some(how) => Course::Storm {
-                    count: drop.of(level),
-                    how,
-                    leaves: *then == Then::Leave,
-                },
-            };
-            (settle.us(), course)
-        }
-        PhaseAction::Spike { add, time } => (time.us(), Course::Spike { first, count: *add }),
-        PhaseAction::Drain { over } => {
-            needs_streams()?;
-            (
-                over.us(),
-                Course::Close {
-                    count: level,
-                    over_us: over.us(),
-                },
-            )
-        }
-        PhaseAction::Wait { time } => (time.us(), Course::Rest),
-    };
-    Ok(Segment::new(
-        start_us,
-        start_us + lasts_us,
-        open,
-        course,
-        (lane.seed(), index as u64),
-    ))
-}
-
-fn ramp(
-    first: u64,
-    level: u64,
-    index: usize,
-    (from, to): (Option<u64>, u64),
-    timing: Timing,
-) -> Result<Course, String> {
-    let at_once = match from {
-        Some(from) if index == 0 => from,
-        Some(from) if from != level => {
-            return Err(format!(
-                "`from` is {from}, but {level} streams are open when this phase begins; leave it out"
-            ));
-        }
-        _ => 0,
-    };
-    let begin = level + at_once;
-    match to.cmp(&begin) {
-        std::cmp::Ordering::Less if at_once > 0 => {
-            Err("`to` is less than `from` in the first phase".into())
-        }
-        std::cmp::Ordering::Less => Ok(Course::Close {
-            count: begin - to,
-            over_us: timing.over_us(),
-        }),
-        std::cmp::Ordering::Equal if to == 0 => Err("`to` is 0, and no stream is open".into()),
-        _ => Ok(Course::Open {
-            first,
-            count: to - level,
-            timing: timing.after(at_once),
-            renews: true,
-        }),
-    }
 }
 
 #[cfg(test)]

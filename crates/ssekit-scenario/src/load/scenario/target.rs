@@ -1,0 +1,108 @@
+//! Where streams are asked for, and how.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::super::value::{Size, Time};
+use super::NumberOrText;
+
+/// `[target]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// URL, a template.
+    pub url: String,
+    /// Method; `GET`, or `POST` where there is a body.
+    pub method: Option<String>,
+    /// Field lines; values are templates.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Content, a template.
+    pub body: Option<String>,
+    /// File with the content, a template.
+    pub body_file: Option<PathBuf>,
+    /// Protocol.
+    #[serde(default)]
+    pub http: Http,
+    /// Streams on one HTTP/2 connection; 100 by default.
+    pub streams_per_connection: Option<u64>,
+    /// TLS.
+    #[serde(default)]
+    pub tls: Tls,
+    /// Addresses to connect to instead of that of the URL: `host:port` or `host`.
+    #[serde(default)]
+    pub connect_to: Vec<String>,
+    /// When names are resolved.
+    #[serde(default)]
+    pub resolve: Resolve,
+    /// Source addresses: IP, CIDR block or interface.
+    #[serde(default)]
+    pub source_ips: Vec<String>,
+    /// Source ports, such as `"20000-60000"`.
+    pub source_ports: Option<String>,
+    /// Receive buffer of each socket.
+    pub recv_buffer: Option<Size>,
+    /// Whether content codings are offered.
+    #[serde(default)]
+    pub compression: bool,
+    /// Longest wait for a connection and for a head; 30 s by default.
+    pub timeout: Option<Time>,
+}
+
+/// Protocol.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "NumberOrText")]
+pub enum Http {
+    /// HTTP/1.1.
+    Http11,
+    /// HTTP/2; without TLS by prior knowledge.
+    Http2,
+    /// By ALPN over TLS, HTTP/1.1 without.
+    #[default]
+    Auto,
+}
+
+impl TryFrom<NumberOrText> for Http {
+    type Error = &'static str;
+
+    /// A number will do as well: `--set target.http=2`.
+    fn try_from(written: NumberOrText) -> Result<Self, &'static str> {
+        match written.to_string().as_str() {
+            "1.1" => Ok(Self::Http11),
+            "2" => Ok(Self::Http2),
+            "auto" => Ok(Self::Auto),
+            _ => Err("use \"1.1\", \"2\" or \"auto\""),
+        }
+    }
+}
+
+/// `target.tls`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// PEM file of certificates to trust as well.
+    pub ca: Option<PathBuf>,
+    /// PEM file of the client's certificate.
+    pub cert: Option<PathBuf>,
+    /// PEM file of its key.
+    pub key: Option<PathBuf>,
+    /// Server name to ask for instead of the host of the URL.
+    pub sni: Option<String>,
+    /// Trust any certificate.
+    pub insecure: bool,
+    /// Whether sessions are resumed; they are by default.
+    pub resume: Option<bool>,
+}
+
+/// When names are resolved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Resolve {
+    /// Once, before the run.
+    #[default]
+    Once,
+    /// For each connection.
+    Each,
+}
