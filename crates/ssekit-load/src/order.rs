@@ -148,9 +148,6 @@ impl Order {
             ),
             (searches, "stop_on of a search for capacity"),
             (pending, "max_pending of arrivals"),
-            (!output.formats.is_empty(), "output.formats"),
-            (output.dir.is_some(), "output.dir"),
-            (self.scenario.baseline.is_some(), "a baseline"),
             (self.scenario.llm.is_some(), "the profile llm"),
             (!shard.unit_ips.is_empty(), "shard.unit_ips"),
             (shard.late_tolerance.is_some(), "shard.late_tolerance"),
@@ -171,7 +168,7 @@ impl Order {
     fn summary(&self) -> ScenarioSummary {
         ScenarioSummary {
             name: self.scenario.name.clone(),
-            digest: digest(&self.toml),
+            digest: digest(&load::essence(&self.toml)),
             seed: self.scenario.seed,
             meta: self.scenario.meta.clone(),
             toml: self.toml.clone(),

@@ -106,6 +106,35 @@ impl Metric {
         METRICS.iter().find(|metric| metric.name == name)
     }
 
+    /// Whether more of it is worse, so that two runs can be compared by it: times and what goes wrong,
+    /// but not how long streams live or how large events are.
+    pub fn is_cost(&self) -> bool {
+        const COSTS: [&str; 18] = [
+            "lost",
+            "resume_loss",
+            "duplicated",
+            "reordered",
+            "negative",
+            "coalesced",
+            "ticks_missed",
+            "discarded_tails",
+            "faults",
+            "failed",
+            "eventless",
+            "dropped_starts",
+            "errors",
+            "disconnects",
+            "reconnects",
+            "publish_failed",
+            "burst_ratio",
+            "reconnect_attempts",
+        ];
+        match self.shape {
+            Shape::Distribution if self.unit == Unit::Us => !self.name.starts_with("stream_life"),
+            _ => COSTS.contains(&self.name),
+        }
+    }
+
     /// Whether those that waited in vain belong among its samples, each with the time it waited:
     /// without them a stream that never had an event would make the others look better.
     pub fn counts_waiting(&self) -> bool {

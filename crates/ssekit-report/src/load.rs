@@ -1,5 +1,6 @@
 //! Views of a load record.
 
+pub mod baseline;
 mod chart;
 pub mod compare;
 pub mod csv;

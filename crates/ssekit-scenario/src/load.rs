@@ -1,6 +1,7 @@
 //! Load scenarios: what a run is to do, and the plan it comes to.
 
 mod error;
+mod essence;
 mod phase;
 mod plan;
 mod quick;
@@ -14,6 +15,7 @@ mod validation;
 mod value;
 
 pub use error::ScenarioError;
+pub use essence::essence;
 pub use phase::{PhaseAction, PhaseSpec, RampShape, StopOn, StormMode, Then};
 pub use plan::{Act, Break, Deed, Demand, LoadPlan, PlannedPhase, PlannedPopulation, Publication};
 pub use quick::Quick;

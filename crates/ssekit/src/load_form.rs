@@ -106,19 +106,33 @@ pub fn load_file(text: &str) -> Result<LoadFile, String> {
     })
 }
 
-/// Writes a record to every file. All are tried, so that one full disk costs one report.
+/// Writes a record to every file. All are tried, so that one full disk costs one report, and of what
+/// could only be written in part nothing is left.
 ///
 /// # Errors
-/// With the first file that could not be written.
+/// Names every file that could not be written.
 pub fn write_all(record: &LoadRecord, files: &[LoadFile]) -> Result<(), Failure> {
-    let mut first = Ok(());
-    for file in files {
-        let text = file.form.render(record, true, false)?;
-        let written = std::fs::write(&file.path, text).map_err(|error| {
-            let cause = cause(&error);
-            Failure::Environment(format!("cannot write {}: {cause}", file.path.display()))
-        });
-        first = first.and(written);
+    let failed: Vec<_> = files
+        .iter()
+        .filter_map(|file| Some(format!("{}: {}", file.path.display(), write(record, file)?)))
+        .collect();
+    if failed.is_empty() {
+        return Ok(());
     }
-    first
+    let failed = failed.join("; ");
+    Err(Failure::Environment(format!("cannot write {failed}")))
+}
+
+/// Why a record could not be written to a file.
+fn write(record: &LoadRecord, file: &LoadFile) -> Option<String> {
+    let text = match file.form.render(record, true, false) {
+        Ok(text) => text,
+        Err(failure) => return Some(failure.to_string()),
+    };
+    let error = std::fs::write(&file.path, text).err()?;
+    // Half a report would be taken for a whole one.
+    if std::fs::metadata(&file.path).is_ok_and(|found| found.is_file()) {
+        let _ = std::fs::remove_file(&file.path);
+    }
+    Some(cause(&error))
 }

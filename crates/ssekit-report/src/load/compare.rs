@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ssekit_record::{LoadRecord, MetricValue, Unit};
+use ssekit_record::{LoadRecord, Metric, MetricValue, Shape, Unit};
 
 use super::row::shown;
 use crate::markdown::{code, escaped};
@@ -10,7 +10,7 @@ use crate::markdown::{code, escaped};
 /// Percentiles that are compared, in percent.
 const PERCENTILES: [f64; 3] = [50.0, 99.0, 99.9];
 /// Metrics that are compared: all of them are better when they are smaller.
-const METRICS: [&str; 9] = [
+const METRICS: [&str; 13] = [
     "delivery",
     "tick_lateness",
     "first_event",
@@ -20,6 +20,10 @@ const METRICS: [&str; 9] = [
     "reconnect_time",
     "storm_recovery",
     "stream_time",
+    "lost",
+    "duplicated",
+    "failed",
+    "disconnects",
 ];
 /// Differences below this are no regression, whatever their share, in microseconds.
 const FLOOR_US: f64 = 1_000.0;
@@ -57,58 +61,54 @@ pub struct Compared {
 /// Compares two records. `noise` is the share of a figure within which a difference is none, such as
 /// 0.1.
 pub fn compare(before: &LoadRecord, after: &LoadRecord, noise: f64) -> Vec<Compared> {
-    let mut rows = Vec::new();
-    for name in METRICS {
-        let values = (before.metrics.get(name), after.metrics.get(name));
-        let (Some(one), Some(two)) = values else {
-            continue;
-        };
-        rows.extend(
-            PERCENTILES
-                .iter()
-                .filter_map(|p| percentile(name, *p, one, two, noise)),
-        );
-    }
-    let rates = [
-        (
-            "lost",
-            before.counts.lost(),
-            before.counts.distinct(),
-            after.counts.lost(),
-            after.counts.distinct(),
-        ),
-        (
-            "duplicated",
-            before.counts.duplicated,
-            before.counts.numbered,
-            after.counts.duplicated,
-            after.counts.numbered,
-        ),
-        (
-            "failed",
-            before.counts.failed,
-            before.counts.started,
-            after.counts.failed,
-            after.counts.started,
-        ),
-        (
-            "disconnects",
-            before.counts.disconnects,
-            before.counts.opened,
-            after.counts.disconnects,
-            after.counts.opened,
-        ),
-    ];
-    rows.extend(
-        rates
-            .into_iter()
-            .filter_map(|(name, a, of_a, b, of_b)| share(name, (a, of_a), (b, of_b), noise)),
-    );
-    rows
+    compare_by(&METRICS, before, after, noise)
+}
+
+/// The same by these metrics alone, those that are no cost ([`Metric::is_cost`]) left out.
+pub fn compare_by(
+    names: &[impl AsRef<str>],
+    before: &LoadRecord,
+    after: &LoadRecord,
+    noise: f64,
+) -> Vec<Compared> {
+    let known = names
+        .iter()
+        .filter_map(|name| Metric::named(name.as_ref()))
+        .filter(|metric| metric.is_cost());
+    known
+        .flat_map(|metric| figures(metric, before, after, noise))
+        .collect()
+}
+
+fn figures(metric: &Metric, before: &LoadRecord, after: &LoadRecord, noise: f64) -> Vec<Compared> {
+    let of = |record: &LoadRecord, (part, whole): (&str, &str)| {
+        Some((record.counts.get(part)?, record.counts.get(whole)?))
+    };
+    let counters = match metric.shape {
+        Shape::Counter { over } => (metric.name, over),
+        Shape::Ratio { part, whole } => (part, whole),
+        Shape::Distribution => {
+            let values = (
+                before.metrics.get(metric.name),
+                after.metrics.get(metric.name),
+            );
+            let (Some(one), Some(two)) = values else {
+                return Vec::new();
+            };
+            let all = PERCENTILES.iter();
+            return all
+                .filter_map(|percent| percentile(metric, *percent, one, two, noise))
+                .collect();
+        }
+    };
+    let pair = of(before, counters).zip(of(after, counters));
+    pair.and_then(|(one, two)| share(metric.name, one, two, noise))
+        .into_iter()
+        .collect()
 }
 
 fn percentile(
-    name: &str,
+    metric: &Metric,
     percent: f64,
     before: &MetricValue,
     after: &MetricValue,
@@ -119,10 +119,15 @@ fn percentile(
         one.quantile(percent / 100.0) as f64,
         two.quantile(percent / 100.0) as f64,
     );
+    let floor = if metric.unit == Unit::Us {
+        FLOOR_US
+    } else {
+        0.0
+    };
     let enough = |count: u64| count as f64 * (1.0 - percent / 100.0) >= ENOUGH;
     let change = if !(enough(one.count()) && enough(two.count())) {
         Change::Unclear
-    } else if (b - a).abs() <= (a * noise).max(FLOOR_US) {
+    } else if (b - a).abs() <= (a * noise).max(floor) {
         Change::Same
     } else if b > a {
         Change::Worse
@@ -130,9 +135,9 @@ fn percentile(
         Change::Better
     };
     Some(Compared {
-        name: format!("{name} p{percent}"),
-        before: shown(a, Unit::Us),
-        after: shown(b, Unit::Us),
+        name: format!("{} p{percent}", metric.name),
+        before: shown(a, metric.unit),
+        after: shown(b, metric.unit),
         relative: (a > 0.0).then(|| b / a - 1.0),
         change,
     })

@@ -44,8 +44,15 @@ fn name(record: &LoadRecord) -> String {
 
 fn run(record: &LoadRecord) -> TestCase {
     let by_threshold = record.thresholds.iter().any(ThresholdResult::fails);
+    let mut findings = record.findings.iter();
+    let found =
+        findings.find(|finding| finding.verdict == Verdict::Fail && finding.id != "no-data");
     let status = match record.outcome {
         LoadOutcome::Pass => TestCaseStatus::success(),
+        LoadOutcome::Fail if found.is_some() => {
+            let detail = found.map_or("", |finding| &finding.detail);
+            failed(NonSuccessKind::Failure, "fail", detail)
+        }
         LoadOutcome::Fail if by_threshold => TestCaseStatus::success(),
         LoadOutcome::Fail => failed(NonSuccessKind::Failure, "fail", &record.summary),
         LoadOutcome::Invalid => failed(NonSuccessKind::Error, "invalid", &record.summary),

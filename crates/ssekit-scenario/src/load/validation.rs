@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use ssekit_record::{Threshold, Window};
+use ssekit_record::{METRICS, Metric, Threshold, Window};
 use url::Url;
 
 use super::phase::PhaseSpec;
 use super::plan::LoadPlan;
 use super::reader::{Fault, Step, nearest};
 use super::scenario::{
-    Http, LoadScenario, Place, Population, PopulationKind, ReconnectPolicy, ThresholdSpec,
+    Baseline, Http, LoadScenario, Place, Population, PopulationKind, ReconnectPolicy, ThresholdSpec,
 };
 use super::template::Template;
 
@@ -353,11 +353,31 @@ fn rest(scenario: &LoadScenario) -> Result<(), Fault> {
         at("shard", "index"),
         "must be less than `count`",
     )?;
+    if let Some(baseline) = &scenario.baseline {
+        baseline_keys(baseline)?;
+    }
     ensure(
         scenario.output.trace_sample != Some(0),
         at("output", "trace_sample"),
         "must be at least 1",
     )
+}
+
+fn baseline_keys(baseline: &Baseline) -> Result<(), Fault> {
+    for (index, name) in baseline.metrics.iter().enumerate() {
+        let at = || vec![key("baseline"), key("metrics"), Step::Index(index)];
+        let Some(metric) = Metric::named(name) else {
+            let known: Vec<_> = METRICS.iter().map(|metric| metric.name).collect();
+            let meant = match nearest(name, &known) {
+                Some(near) => format!("no metric is named {name:?}; did you mean {near:?}?"),
+                None => format!("no metric is named {name:?}"),
+            };
+            return fault(at(), meant);
+        };
+        let message = format!("{name:?} is neither better nor worse by itself");
+        ensure(metric.is_cost(), at(), &message)?;
+    }
+    Ok(())
 }
 
 fn thresholds(scenario: &LoadScenario, plan: &LoadPlan) -> Result<(), Fault> {

@@ -1,9 +1,11 @@
 //! `ssekit load`: many streams at once, and what they measured.
 
+mod baseline;
 mod plan;
+mod report_set;
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,6 +25,7 @@ use crate::load_form::{LoadFile, LoadForm, load_file, write_all};
 use crate::local_shard::Task;
 use crate::request::{RequestArguments, url};
 use crate::{duration, limit, local_shard, output, runtime};
+use baseline::Yardstick;
 
 /// Hold many streams open and measure them
 ///
@@ -132,8 +135,9 @@ pub fn run_load(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(task) = local_shard::task() {
         return arguments.part(loaded, task, &stop);
     }
+    let after = arguments.aftermath(&loaded)?;
     if arguments.processes > 1 {
-        return arguments.together(&loaded, &stop);
+        return arguments.together(&loaded, &after, &stop);
     }
     let order = arguments.order(loaded);
     let job = order.job()?;
@@ -147,8 +151,13 @@ pub fn run_load(arguments: &Arguments) -> Result<ExitCode, Failure> {
     )?;
     let record = run(&job, &stop, &mut |progress| audience.show(progress))?;
     drop(audience);
-    arguments.answer(&record)?;
-    Ok(record.exit_code())
+    arguments.answer(record, &after)
+}
+
+/// What becomes of the record of a run, made ready before it.
+struct Aftermath {
+    yardstick: Option<Yardstick>,
+    files: Vec<LoadFile>,
 }
 
 /// Ends the run when the user or the system asks for it.
@@ -198,6 +207,7 @@ impl Arguments {
     fn together(
         &self,
         loaded: &LoadedScenario,
+        after: &Aftermath,
         stop: &Arc<AtomicBool>,
     ) -> Result<ExitCode, Failure> {
         listen(stop)?;
@@ -206,8 +216,7 @@ impl Arguments {
         }
         let shard = self.shard(&loaded.scenario);
         let record = local_shard::run(self.processes, shard, stop)?;
-        self.answer(&record)?;
-        Ok(record.exit_code())
+        self.answer(record, after)
     }
 
     /// The scenario of the file, or the one that the arguments stand for.
@@ -263,15 +272,33 @@ impl Arguments {
         Ok(ExitCode::AsExpected)
     }
 
-    fn order(&self, loaded: LoadedScenario) -> Order {
+    /// Folder that the files of the scenario are relative to.
+    fn folder(&self) -> PathBuf {
         let folder = Path::new(&self.target).parent().filter(|_| self.is_file());
+        folder.unwrap_or(Path::new("")).to_owned()
+    }
+
+    fn order(&self, loaded: LoadedScenario) -> Order {
         Order {
             shard: self.shard(&loaded.scenario),
-            folder: folder.unwrap_or(Path::new("")).to_owned(),
+            folder: self.folder(),
             toml: loaded.toml,
             scenario: loaded.scenario,
             workers: self.workers.map(usize::from),
         }
+    }
+
+    fn aftermath(&self, loaded: &LoadedScenario) -> Result<Aftermath, Failure> {
+        let scenario = &loaded.scenario;
+        let baseline = scenario.baseline.as_ref();
+        let mut files = report_set::prepare(&scenario.output, self.shard(scenario))?;
+        files.extend(self.report.iter().cloned());
+        Ok(Aftermath {
+            yardstick: baseline
+                .map(|baseline| Yardstick::read(baseline, &self.folder()))
+                .transpose()?,
+            files,
+        })
     }
 
     fn quick(&self) -> Result<Quick, Failure> {
@@ -317,15 +344,18 @@ impl Arguments {
         })
     }
 
-    fn answer(&self, record: &LoadRecord) -> Result<(), Failure> {
-        let written = write_all(record, &self.report);
-        match self.format {
-            Format::Json => output::print(&LoadForm::Json.render(record, false, false)?)?,
-            Format::Human => {
-                output::print(&LoadForm::Human.render(record, self.verbose, self.quiet)?)?;
-            }
+    /// Judges the record by what was before, writes it to its files and shows it.
+    fn answer(&self, mut record: LoadRecord, after: &Aftermath) -> Result<ExitCode, Failure> {
+        if let Some(yardstick) = &after.yardstick {
+            yardstick.judge(&mut record);
         }
-        written
+        let written = write_all(&record, &after.files);
+        let form = match self.format {
+            Format::Json => LoadForm::Json,
+            Format::Human => LoadForm::Human,
+        };
+        output::print(&form.render(&record, self.verbose, self.quiet)?)?;
+        written.map(|()| record.exit_code())
     }
 }
 

@@ -167,7 +167,11 @@ fn shown(path: &Path, format: RecordFormat, verbose: bool) -> Result<String, Fai
     format.render(&check(path, &text)?, verbose)
 }
 
-fn load_record(path: &Path) -> Result<LoadRecord, Failure> {
+/// A load record.
+///
+/// # Errors
+/// When the file cannot be read or holds none.
+pub fn load_record(path: &Path) -> Result<LoadRecord, Failure> {
     let text = input::text(path, LARGEST)?;
     load::json::parse(&text).map_err(|error| {
         let path = path.display();
