@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, schema_for};
 use serde_json::Value;
 
-use crate::{CheckRecord, Observation, ProxyRecord};
+use crate::{CheckRecord, LoadRecord, Observation, ProxyRecord};
 
 /// A kind of record and how its form is told.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,7 @@ pub fn record_kinds() -> &'static [RecordKind] {
     const {
         &[
             RecordKind::of::<CheckRecord>("check"),
+            RecordKind::of::<LoadRecord>("load"),
             RecordKind::of::<Observation>("observation"),
             RecordKind::of::<ProxyRecord>("proxy"),
         ]

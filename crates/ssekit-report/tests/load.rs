@@ -232,7 +232,8 @@ fn junit_and_the_exit_code_say_the_same() {
     let record = shard(0, 1);
     let xml = junit::render(&record);
     let parsed = junit_parser::from_reader(std::io::Cursor::new(xml)).unwrap();
-    assert_eq!((parsed.tests, parsed.failures, parsed.errors), (5, 1, 0));
+    // The threshold that does not hold, and the finding besides.
+    assert_eq!((parsed.tests, parsed.failures, parsed.errors), (5, 2, 0));
 }
 
 #[test]

@@ -85,6 +85,31 @@ fn a_fresh_run_keeps_its_schemas() {
 }
 
 #[test]
+fn a_fresh_load_run_keeps_its_schema() {
+    let server = Served::start(&[]);
+    let output = cargo_bin_cmd!("ssekit")
+        .args(["load", &server.at("events?interval=20"), "-c", "5"])
+        .args(["-d", "1s", "--ramp", "100ms", "--interval", "20ms"])
+        .args(["--seq", "id", "--threshold", "gap p50 < 1ns", "-q"])
+        .args(["--format", "json"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let record: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let validator = validator("load");
+    assert_eq!(faults(&validator, &record), [""; 0]);
+    let broken = |change: &dyn Fn(&mut Value)| {
+        let mut record = record.clone();
+        change(&mut record);
+        faults(&validator, &record)
+    };
+    assert!(!broken(&|record| record["kind"] = "check".into()).is_empty());
+    assert!(!broken(&|record| record["outcome"] = "fine".into()).is_empty());
+    assert!(!broken(&|record| record["streams"]["opened"] = (-1).into()).is_empty());
+    assert!(!broken(&|record| record["metrics"]["gap"] = 5.into()).is_empty());
+}
+
+#[test]
 fn committed_reports_keep_the_schema() {
     keep("check", "servers");
     keep("proxy", "proxies");
