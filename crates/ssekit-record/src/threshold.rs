@@ -25,13 +25,16 @@ pub struct Threshold {
     pub series: Series,
     /// Which part of the run is judged; all of it where empty.
     #[serde(rename = "where", skip_serializing_if = "Part::is_all")]
+    #[schemars(default)]
     pub part: Part,
     /// Over what the statistic is taken.
     #[serde(skip_serializing_if = "Window::is_run")]
+    #[schemars(default)]
     pub window: Window,
     /// How long it may be violated without a break before that counts, in microseconds; with
     /// sliding windows only.
     #[serde(skip_serializing_if = "is_zero")]
+    #[schemars(default)]
     pub for_us: u64,
     /// Fewer samples are no data, which never passes. At least 1.
     pub min_samples: u64,
@@ -39,9 +42,11 @@ pub struct Threshold {
     pub severity: Severity,
     /// Whether the run ends when it is violated.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(default)]
     pub abort: bool,
     /// Not before this much of the run is over, in microseconds.
     #[serde(skip_serializing_if = "is_zero")]
+    #[schemars(default)]
     pub abort_after_us: u64,
 }
 
