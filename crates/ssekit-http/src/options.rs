@@ -44,6 +44,15 @@ pub struct TlsTrust {
     pub insecure: bool,
 }
 
+/// What a client shows of itself in a TLS handshake.
+#[derive(Debug, Clone)]
+pub struct TlsIdentity {
+    /// PEM file of its certificate, those of the issuers after it.
+    pub cert_pem: Vec<u8>,
+    /// PEM file of the key (PKCS #8, PKCS #1 or SEC 1).
+    pub key_pem: Vec<u8>,
+}
+
 /// Bounds on what is stored of one exchange, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

@@ -11,20 +11,32 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use ssekit_record::TlsSession;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::{Host, Url};
 
-use crate::{HttpChoice, HttpError, TlsTrust};
+use crate::{HttpChoice, HttpError, TlsIdentity, TlsTrust};
 
 /// The settings of a handshake, ALPN included.
 ///
 /// # Errors
 /// When the PEM bundle holds no usable certificate.
 pub fn config(trust: &TlsTrust, choice: HttpChoice) -> Result<Arc<ClientConfig>, HttpError> {
+    config_as(None, trust, choice)
+}
+
+/// The same, with a certificate for a server that asks for one (RFC 8446 section 4.4.2).
+///
+/// # Errors
+/// Also when there is no certificate or key in the PEM of the identity, or they do not belong together.
+pub fn config_as(
+    identity: Option<&TlsIdentity>,
+    trust: &TlsTrust,
+    choice: HttpChoice,
+) -> Result<Arc<ClientConfig>, HttpError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -36,11 +48,10 @@ pub fn config(trust: &TlsTrust, choice: HttpChoice) -> Result<Arc<ClientConfig>,
             .add(certificate.clone())
             .map_err(|e| HttpError::Trust(format!("CA certificates: {e}")))?;
     }
-    let mut config = if trust.insecure {
+    let builder = if trust.insecure {
         builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(TrustAnything(provider)))
-            .with_no_client_auth()
     } else {
         let by_issuer = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
             .build()
@@ -48,7 +59,15 @@ pub fn config(trust: &TlsTrust, choice: HttpChoice) -> Result<Arc<ClientConfig>,
         builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(TrustGiven { by_issuer, given }))
-            .with_no_client_auth()
+    };
+    let mut config = match identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let (chain, key) = shown(identity)?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|e| HttpError::Trust(format!("client certificate and key: {e}")))?
+        }
     };
     let protocols: &[&[u8]] = match choice {
         HttpChoice::Http10 => &[],
@@ -73,6 +92,23 @@ fn given(trust: &TlsTrust) -> Result<Vec<CertificateDer<'static>>, HttpError> {
         return Err(HttpError::Trust(none.into()));
     }
     Ok(given)
+}
+
+/// The certificates and the key of an identity.
+fn shown(
+    identity: &TlsIdentity,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), HttpError> {
+    let wrong = |what: &str, why: String| HttpError::Trust(format!("client {what}: {why}"));
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&identity.cert_pem)
+        .collect::<Result<_, _>>()
+        .map_err(|e| wrong("certificate", e.to_string()))?;
+    if chain.is_empty() {
+        let none = "no PEM certificate in the file";
+        return Err(wrong("certificate", none.into()));
+    }
+    let key = PrivateKeyDer::from_pem_slice(&identity.key_pem)
+        .map_err(|e| wrong("key", e.to_string()))?;
+    Ok((chain, key))
 }
 
 /// The system's roots, read once; those of Mozilla where the system has none.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use ssekit_http::{Ask, HttpChoice, TlsTrust, request_bytes, tls_config};
+use ssekit_http::{Ask, HttpChoice, TlsIdentity, TlsTrust, request_bytes, tls_config_as};
 use ssekit_proto::Backoff;
 use ssekit_record::{ScenarioSummary, Shard};
 use ssekit_scenario::load::{
@@ -133,10 +133,6 @@ impl Order {
             ),
             (target.compression, "target.compression"),
             (target.source_ports.is_some(), "target.source_ports"),
-            (
-                target.tls.cert.is_some() || target.tls.key.is_some(),
-                "target.tls.cert and key",
-            ),
             (
                 target.resolve == load::Resolve::Each,
                 "target.resolve = \"each\"",
@@ -307,7 +303,7 @@ impl Order {
             ca_pem,
             insecure: tls.insecure,
         };
-        let mut config = tls_config(&trust, choice)?;
+        let mut config = tls_config_as(self.identity()?.as_ref(), &trust, choice)?;
         if tls.resume == Some(false) {
             Arc::make_mut(&mut config).resumption = rustls::client::Resumption::disabled();
         }
@@ -318,6 +314,19 @@ impl Order {
             return refuse(format!("target.tls.sni: {name:?} is not a host name"));
         }
         Ok(Some((config, url)))
+    }
+
+    /// The client certificate.
+    fn identity(&self) -> Result<Option<TlsIdentity>, LoadError> {
+        let tls = &self.scenario.target.tls;
+        let files = tls.cert.as_ref().zip(tls.key.as_ref());
+        let identity = files.map(|(cert, key)| {
+            Ok(TlsIdentity {
+                cert_pem: read(&self.folder, cert)?,
+                key_pem: read(&self.folder, key)?,
+            })
+        });
+        identity.transpose()
     }
 
     fn publishers(&self, plan: &Arc<LoadPlan>) -> Result<Vec<Publisher>, LoadError> {

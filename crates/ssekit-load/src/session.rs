@@ -210,6 +210,7 @@ impl Session {
         let wire = dialer.secure(stream).await?;
         if let Wire::Tls(stream) = &wire {
             record(Metric::TlsHandshake, connected);
+            wire.count_handshake(&mut worker.books.borrow_mut().of(self.role).0.count);
             if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
                 return Err(Cause::Tls);
             }

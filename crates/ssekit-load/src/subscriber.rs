@@ -6,6 +6,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use rustls::HandshakeKind;
+use ssekit_record::LoadCounts;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, sleep_until, timeout};
@@ -78,6 +80,15 @@ impl Wire {
                 stream.write_all(bytes).await?;
                 stream.flush().await
             }
+        }
+    }
+
+    /// Counts its handshake, where there was one.
+    pub fn count_handshake(&self, count: &mut LoadCounts) {
+        if let Self::Tls(stream) = self {
+            let kind = stream.get_ref().1.handshake_kind();
+            count.tls_handshakes += 1;
+            count.tls_resumed += u64::from(kind == Some(HandshakeKind::Resumed));
         }
     }
 
@@ -186,6 +197,7 @@ async fn open(worker: &Worker, seat: &Seat) -> Result<Wire, Ended> {
                 Metric::TlsHandshake,
                 worker.clock.now_us() - connected,
             );
+            wire.count_handshake(&mut worker.books.borrow_mut().of(seat.role).0.count);
         }
         wire.write(&bytes)
             .await

@@ -373,6 +373,12 @@ pub const METRICS: &[Metric] = &[
         "started",
         "Planned starts left out because too many connections were pending; over those started.",
     ),
+    counter(
+        "tls_resumed",
+        Unit::Count,
+        "tls_handshakes",
+        "TLS handshakes that resumed a session; over all of them.",
+    ),
     counter("attempts", Unit::Attempts, "attempts", "Connections tried."),
     counter(
         "errors",

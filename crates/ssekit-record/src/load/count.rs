@@ -55,6 +55,10 @@ counters! {
     errors,
     /// Streams that ended after they had opened, other than by the plan.
     disconnects,
+    /// TLS handshakes made.
+    tls_handshakes,
+    /// Those of them that resumed a session.
+    tls_resumed,
     /// Events dispatched, duplicates and replays included.
     received,
     /// Comments.
