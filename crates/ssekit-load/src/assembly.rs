@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use ssekit_record::{
-    Distribution, EventCounts, Generator, Interval as Row, Live, LoadOutcome, LoadRecord,
-    Metric as Entry, MetricValue, Phase, PopulationScope, SCHEMA, Scope, StreamCounts,
+    Aborted, Capacity, Distribution, EventCounts, Generator, Interval as Row, Live, LoadOutcome,
+    LoadRecord, Metric as Entry, MetricValue, Phase, PopulationScope, SCHEMA, Scope, StreamCounts,
     ThresholdResult, Window,
 };
 
@@ -14,6 +14,7 @@ use crate::fanout::Fanout;
 use crate::finding;
 use crate::health;
 use crate::job::Job;
+use crate::knee::Knee;
 use crate::metric::Metric;
 use crate::seat::State;
 use crate::shift::Interval;
@@ -43,6 +44,12 @@ pub(crate) struct Assembly<'a> {
     /// By phase and population.
     tallies: Vec<Vec<Tally>>,
     fanouts: Vec<Fanout>,
+    /// What streams have waited for so far, by population, where workers told it.
+    waiting: Vec<Tally>,
+    knee: Option<Knee>,
+    search_is_over: bool,
+    /// The threshold that ends the run, and how it was judged then.
+    aborted: Option<(Aborted, ThresholdResult)>,
     rows: Vec<Row>,
     /// End of the last interval.
     end_us: u64,
@@ -65,6 +72,10 @@ impl<'a> Assembly<'a> {
                 .map(|_| job.populations.iter().map(|_| tally()).collect())
                 .collect(),
             fanouts: job.populations.iter().map(|_| Fanout::default()).collect(),
+            waiting: Vec::new(),
+            knee: job.search.as_ref().map(Knee::new),
+            search_is_over: false,
+            aborted: None,
             rows: Vec::new(),
             end_us: 0,
             busiest: 0.0,
@@ -105,8 +116,63 @@ impl<'a> Assembly<'a> {
         if end > start {
             self.rows.push(self.kept(&row));
         }
+        self.search(phase, &sums, &parts);
+        self.waiting = waiting(&parts);
         self.thin();
+        self.abort();
         Some(row)
+    }
+
+    /// Whether the run is to end before its plan does: the search has found the knee, or a threshold
+    /// ends it.
+    pub fn is_over(&self) -> bool {
+        self.search_is_over || self.aborted.is_some()
+    }
+
+    fn search(&mut self, phase: usize, sums: &[Tally], parts: &[Interval]) {
+        let job = self.job;
+        let search = job.search.as_ref().filter(|search| search.phase == phase);
+        let (Some(knee), Some(_), false) = (&mut self.knee, search, self.search_is_over) else {
+            return;
+        };
+        let counts = self.tallies.iter().flatten().map(|tally| tally.count);
+        let (started, opened) = counts.fold((0, 0), |(started, opened), count| {
+            (started + count.started, opened + count.opened)
+        });
+        if knee.take(sums, parts, started.saturating_sub(opened)) {
+            let is_over = self.capacity(&self.rows, &|name| is_judged(job, name));
+            self.search_is_over = is_over.is_some_and(|capacity| capacity.is_over());
+        }
+    }
+
+    /// What the search has shown so far, judged.
+    fn capacity(&self, series: &[Row], is_wanted: &dyn Fn(&str) -> bool) -> Option<Capacity> {
+        let knee = self.knee.as_ref()?;
+        // Not every metric of every step: those that are judged, and those that are shown over time.
+        let is_wanted =
+            |name: &str| is_wanted(name) && (IN_ROWS.contains(&name) || is_judged(self.job, name));
+        let mut capacity = knee.capacity(self.job, &is_wanted);
+        capacity.judge(&self.job.thresholds, series, knee.is_complete());
+        Some(capacity)
+    }
+
+    /// Looks whether a threshold ends the run.
+    fn abort(&mut self) {
+        let job = self.job;
+        if !job.may_abort() || self.aborted.is_some() || self.end_us >= job.length_us() {
+            return;
+        }
+        let at_us = self.end_us;
+        let mut results = self.judged().into_iter();
+        let broken = results.find(|result| result.threshold.aborts(result, at_us));
+        self.aborted = broken.map(|result| {
+            let aborted = Aborted {
+                threshold: result.threshold.to_string(),
+                at_us,
+                detail: result.detail.clone(),
+            };
+            (aborted, result)
+        });
     }
 
     fn watch(&mut self, part: &Interval, length_us: u64) {
@@ -239,9 +305,8 @@ impl<'a> Assembly<'a> {
         if thresholds.is_empty() {
             return Vec::new();
         }
-        // The other series of a metric have its name with something after it.
-        let is_wanted = |name: &str| thresholds.iter().any(|one| name.starts_with(&one.metric));
-        let (mut record, _) = self.draft(0, &is_wanted);
+        let job = self.job;
+        let (mut record, _) = self.draft(0, &|name| is_judged(job, name));
         let results = thresholds.iter().map(|one| one.evaluate(&record)).collect();
         self.rows = std::mem::take(&mut record.series);
         results
@@ -270,11 +335,35 @@ impl<'a> Assembly<'a> {
 
     /// The record of the whole.
     pub fn record(mut self, peak: u64, interrupted: bool) -> LoadRecord {
+        // What was waited for is in the books, now that they are closed.
+        self.waiting.clear();
         let (mut record, run) = self.draft(peak, &|_| true);
+        self.cut_short(&mut record, interrupted);
         let most = self.worker_cpu.values().max().copied().unwrap_or(0);
-        let average = most as f64 / self.end_us.max(1) as f64;
-        finding::judge(&mut record, self.job, &run, average, interrupted);
+        let ending = finding::Ending {
+            busy: most as f64 / self.end_us.max(1) as f64,
+            interrupted,
+            cut_short: interrupted || self.is_over(),
+            aborted: self.aborted.take(),
+        };
+        finding::judge(&mut record, self.job, &run, ending);
         record
+    }
+
+    /// What a run that ended early says of the starts that never came: a search has found what it was
+    /// to find, and did not plan for more.
+    fn cut_short(&self, record: &mut LoadRecord, interrupted: bool) {
+        if !(interrupted || self.is_over()) {
+            return;
+        }
+        let due = self.job.due_before(self.end_us);
+        if self.search_is_over && !interrupted {
+            record.streams.planned = due;
+        } else {
+            record.streams.dropped_starts += record.streams.planned.saturating_sub(due);
+        }
+        let ratio = record.counts.started as f64 / due.max(1) as f64;
+        record.generator.started_ratio = ratio.min(1.0);
     }
 
     /// The record of what came so far, not judged, and the sum of all counts. It has the metrics that
@@ -288,7 +377,11 @@ impl<'a> Assembly<'a> {
             .iter()
             .map(|_| Tally::new(job.digits))
             .collect();
-        for (phase, tallies) in job.phases.iter().zip(&self.tallies) {
+        let now = job.phase_of(self.end_us);
+        let phases_with_waiting = job.phases.iter().zip(&self.tallies).chain(
+            Some((&job.phases[now], &self.waiting)).filter(|(_, waiting)| !waiting.is_empty()),
+        );
+        for (phase, tallies) in phases_with_waiting {
             for (tally, population) in tallies.iter().zip(&mut populations) {
                 run.add(tally);
                 if phase.record {
@@ -298,12 +391,14 @@ impl<'a> Assembly<'a> {
             }
         }
         self.spread(&mut run, &mut recorded);
+        let own = self.believed(&run);
+        let own = own.as_ref().unwrap_or(&run);
         let scope = scope(&recorded, is_wanted);
         let started_ratio = match job.planned {
             0 => 1.0,
             planned => run.count.started as f64 / planned as f64,
         };
-        let record = LoadRecord {
+        let mut record = LoadRecord {
             schema: SCHEMA.to_owned(),
             kind: "load".to_owned(),
             target: job.target.clone(),
@@ -329,17 +424,22 @@ impl<'a> Assembly<'a> {
             errors: by_name(&run.errors),
             disconnects: by_name(&run.disconnects),
             faults: faults(&run),
-            storms: Vec::new(),
+            storms: job
+                .storms
+                .iter()
+                .filter_map(|storm| Some(run.storms.get(&storm.begin_us)?.record(storm)))
+                .collect(),
             capacity: None,
+            aborted: None,
             generator: Generator {
                 cpu_seconds: health::process_cpu_us() as f64 / 1e6,
                 busiest_worker: self.busiest.min(1.0),
                 max_rss_bytes: health::max_rss_bytes(),
                 workers: u32::try_from(self.workers).unwrap_or(u32::MAX),
                 processes: 1,
-                loop_lag_p999_us: quantile(&run, Metric::LoopLag, 0.999),
-                loop_lag_max_us: quantile(&run, Metric::LoopLag, 1.0),
-                schedule_lag_p99_us: quantile(&run, Metric::ScheduleLag, 0.99),
+                loop_lag_p999_us: quantile(own, Metric::LoopLag, 0.999),
+                loop_lag_max_us: quantile(own, Metric::LoopLag, 1.0),
+                schedule_lag_p99_us: quantile(own, Metric::ScheduleLag, 0.99),
                 backlog: run.count.backlog,
                 started_ratio,
                 clock: clock_words(job),
@@ -348,7 +448,29 @@ impl<'a> Assembly<'a> {
             thresholds: Vec::new(),
             findings: Vec::new(),
         };
+        record.capacity = self.capacity(&record.series, is_wanted);
         (record, run)
+    }
+
+    /// Where a search ended at the limits of the generator, what was counted before that.
+    fn believed(&self, run: &Tally) -> Option<Tally> {
+        let search = self
+            .job
+            .search
+            .as_ref()
+            .filter(|search| search.stop_on.is_some())?;
+        let mut sum = run.emptied();
+        for (phase, tallies) in self.tallies.iter().enumerate() {
+            if phase != search.phase {
+                tallies.iter().for_each(|tally| sum.add(tally));
+            }
+        }
+        let steps = self
+            .knee
+            .iter()
+            .flat_map(|knee| knee.believed(&self.job.validity));
+        steps.for_each(|tally| sum.add(tally));
+        Some(sum)
     }
 
     fn phases(&self, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Phase> {
@@ -397,6 +519,38 @@ impl<'a> Assembly<'a> {
             }
         }
     }
+}
+
+/// Whether a threshold needs a metric: its own, or another series of it, which has its name with
+/// something after it.
+fn is_judged(job: &Job, name: &str) -> bool {
+    job.thresholds
+        .iter()
+        .any(|one| name.starts_with(&one.metric))
+}
+
+/// What streams wait for, over all workers; nothing unless all of them told it.
+fn waiting(parts: &[Interval]) -> Vec<Tally> {
+    if parts.iter().any(|part| part.waiting.is_empty()) {
+        return Vec::new();
+    }
+    let mut sums: Vec<Tally> = Vec::new();
+    for part in parts {
+        if sums.is_empty() {
+            sums.extend(part.waiting.iter().map(Tally::emptied));
+        }
+        for (sum, tally) in sums.iter_mut().zip(&part.waiting) {
+            sum.add(tally);
+        }
+    }
+    sums
+}
+
+/// The sum of the tallies of populations.
+pub(crate) fn sum(tallies: &[Tally], digits: u8) -> Tally {
+    let mut sum = Tally::new(digits);
+    tallies.iter().for_each(|tally| sum.add(tally));
+    sum
 }
 
 /// Lengthens a row by the one after it.
@@ -462,7 +616,7 @@ fn samples(tally: &Tally, is_wanted: impl Fn(&str) -> bool) -> Vec<(&'static Ent
     all
 }
 
-fn scope(tally: &Tally, is_wanted: &dyn Fn(&str) -> bool) -> Scope {
+pub(crate) fn scope(tally: &Tally, is_wanted: &dyn Fn(&str) -> bool) -> Scope {
     let samples = samples(tally, is_wanted)
         .into_iter()
         .map(|(entry, samples)| {

@@ -1,6 +1,6 @@
 //! What a run found besides its numbers: bursts, its own limits, and the one word.
 
-use ssekit_record::{LoadFinding, LoadRecord, Verdict};
+use ssekit_record::{Aborted, LoadFinding, LoadRecord, ThresholdResult, Verdict};
 
 use crate::assembly::quantile;
 use crate::cause::Cause;
@@ -9,16 +9,30 @@ use crate::job::Job;
 use crate::metric::Metric;
 use crate::tally::Tally;
 
+/// How a run ended.
+pub(crate) struct Ending {
+    /// Share of the time that the busiest worker ran.
+    pub busy: f64,
+    /// Whether the user ended it.
+    pub interrupted: bool,
+    /// Whether it ended before its plan did, whoever ended it.
+    pub cut_short: bool,
+    /// The threshold that ended it, and how it was judged then.
+    pub aborted: Option<(Aborted, ThresholdResult)>,
+}
+
 /// Judges thresholds and the generator, and says the outcome.
-pub(crate) fn judge(record: &mut LoadRecord, job: &Job, run: &Tally, busy: f64, interrupted: bool) {
+pub(crate) fn judge(record: &mut LoadRecord, job: &Job, run: &Tally, ending: Ending) {
     record.findings.extend(burst(job, run));
-    record
-        .findings
-        .extend(generator(record, job, run, busy, interrupted));
+    record.findings.extend(generator(record, job, run, &ending));
+    record.findings.extend(search(record, job));
     let thresholds = job.thresholds.iter();
     record.thresholds = thresholds
         .map(|threshold| threshold.evaluate(record))
         .collect();
+    if let Some((aborted, result)) = ending.aborted {
+        abort(record, aborted, result);
+    }
     if record.has_no_data() {
         record.findings.push(LoadFinding {
             id: "no-data".into(),
@@ -26,8 +40,60 @@ pub(crate) fn judge(record: &mut LoadRecord, job: &Job, run: &Tally, busy: f64, 
             detail: no_data(record),
         });
     }
-    record.outcome = record.judged(interrupted);
+    record.outcome = record.judged(ending.interrupted);
     record.summary = summary(record);
+}
+
+/// A threshold ended the run. What came between that and the end does not mend it.
+fn abort(record: &mut LoadRecord, aborted: Aborted, result: ThresholdResult) {
+    let mut results = record.thresholds.iter_mut();
+    let known = results.find(|known| known.threshold == result.threshold);
+    if let Some(known) = known.filter(|known| known.verdict == Verdict::Pass) {
+        *known = result;
+    }
+    record.findings.push(LoadFinding {
+        id: "run.aborted".into(),
+        verdict: Verdict::Fail,
+        detail: format!(
+            "{} did not hold after {:.1} s ({}), and ended the run.",
+            aborted.threshold,
+            aborted.at_us as f64 / 1e6,
+            aborted.detail
+        ),
+    });
+    record.aborted = Some(aborted);
+}
+
+/// What is wrong with a search for capacity, if anything is.
+fn search(record: &LoadRecord, job: &Job) -> Option<LoadFinding> {
+    let capacity = record.capacity.as_ref()?;
+    let stop_on = capacity.stop_on.as_deref()?;
+    let last = capacity.steps.last()?;
+    let (id, verdict, detail) = match &last.saturated {
+        Some(resource) => {
+            let asked_for = stop_on == "saturation" && capacity.knee.is_some();
+            let detail = format!(
+                "With {} streams the generator was at its limit: {resource}. Of the target this says \
+                 nothing.",
+                last.streams
+            );
+            let verdict = match (asked_for, job.validity.strict) {
+                (true, _) => Verdict::Info,
+                (false, true) => Verdict::Error,
+                (false, false) => Verdict::Warn,
+            };
+            ("generator.saturated", verdict, detail)
+        }
+        None if capacity.knee.is_none() => {
+            ("capacity.none", Verdict::Fail, capacity.detail.clone())
+        }
+        None => return None,
+    };
+    Some(LoadFinding {
+        id: id.into(),
+        verdict,
+        detail,
+    })
 }
 
 /// Bursts: events that arrive together although they were not made together.
@@ -94,13 +160,7 @@ fn burst(job: &Job, run: &Tally) -> Option<LoadFinding> {
 }
 
 /// What the generator says of itself.
-fn generator(
-    record: &LoadRecord,
-    job: &Job,
-    run: &Tally,
-    busy: f64,
-    interrupted: bool,
-) -> Vec<LoadFinding> {
+fn generator(record: &LoadRecord, job: &Job, run: &Tally, ending: &Ending) -> Vec<LoadFinding> {
     let verdict = if job.validity.strict {
         Verdict::Error
     } else {
@@ -140,14 +200,24 @@ fn generator(
             ),
         );
     }
-    if limits.max_cpu.is_some_and(|most| busy > most) {
-        let busy = busy * 100.0;
+    // A search that went on to the generator's limits says so itself.
+    let last = record
+        .capacity
+        .as_ref()
+        .and_then(|search| search.steps.last());
+    let saturated = last.is_some_and(|step| step.saturated.is_some())
+        && job
+            .search
+            .as_ref()
+            .is_some_and(|search| search.stop_on.is_some());
+    if limits.max_cpu.is_some_and(|most| ending.busy > most) && !saturated {
+        let busy = ending.busy * 100.0;
         add(
             "cpu",
             format!("A worker ran {busy:.0} % of the time: it may not keep up. Use more workers."),
         );
     }
-    if own.started_ratio < limits.min_started_ratio && !interrupted {
+    if own.started_ratio < limits.min_started_ratio && !ending.cut_short {
         let share = own.started_ratio * 100.0;
         add(
             "not-started",
@@ -171,7 +241,7 @@ fn generator(
             "a source address of target.source_ips cannot be used on this machine",
         ),
     ] {
-        if let Some(count) = run.errors.get(&cause) {
+        if let Some(count) = run.errors.get(&cause).filter(|_| !saturated) {
             add(id, format!("{count} connections failed because {detail}."));
         }
     }
@@ -210,6 +280,12 @@ fn summary(record: &LoadRecord) -> String {
         events.received,
         record.elapsed_us as f64 / 1e6
     );
+    let what = match &record.capacity {
+        Some(capacity) if capacity.knee.is_some() => {
+            format!("{what}. {}", capacity.detail.trim_end_matches('.'))
+        }
+        _ => what,
+    };
     match (
         first(Verdict::Error).or_else(|| first(Verdict::Fail)),
         failed,

@@ -122,7 +122,9 @@ impl Intake<'_> {
             self.tally
                 .record(Metric::ReconnectAttempts, outage.attempts);
             if let Some(storm) = outage.storm_us {
-                self.tally.record(Metric::StormRecovery, at - storm.min(at));
+                let after = at - storm.min(at);
+                self.tally.record(Metric::StormRecovery, after);
+                self.tally.storm(storm).recover(after);
             }
         }
     }

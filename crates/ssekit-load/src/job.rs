@@ -36,8 +36,10 @@ pub struct Job {
     pub digits: u8,
     /// Threads.
     pub workers: usize,
-    /// Storms that something else makes.
-    pub storms: Vec<ExternalStorm>,
+    /// Storms in order.
+    pub storms: Vec<Storm>,
+    /// The search for capacity, if the plan has one.
+    pub search: Option<Search>,
     /// Populations that publish.
     pub publishers: Vec<Publisher>,
     /// When the run begins, on the wall clock; at once where there is none.
@@ -68,15 +70,56 @@ pub struct JobPhase {
     pub record: bool,
 }
 
-/// A storm that something else makes, such as a restart of the server.
+/// A storm.
 #[derive(Debug, Clone)]
-pub struct ExternalStorm {
+pub struct Storm {
+    /// Name of its phase.
+    pub phase: String,
+    /// How streams are broken off, in the word of records.
+    pub mode: String,
     /// Its phase, in microseconds.
     pub begin_us: u64,
     /// End of the phase.
     pub end_us: u64,
+    /// Whether something else makes it, such as a restart of the server.
+    pub external: bool,
     /// Shell command that makes it; nothing where somebody does it by hand.
     pub command: Option<String>,
+}
+
+/// A search for capacity: a phase of steps.
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// Index of its phase.
+    pub phase: usize,
+    /// Beginning and end of the phase, in microseconds.
+    pub span_us: (u64, u64),
+    /// Length of a step.
+    pub every_us: u64,
+    /// Streams of the first step, and those that each further one adds.
+    pub streams: (u64, u64),
+    /// What ends it before the last step, in the word of records; nothing where all are made.
+    pub stop_on: Option<String>,
+}
+
+impl Search {
+    /// Ends of its steps.
+    fn cuts(&self) -> impl Iterator<Item = u64> + '_ {
+        let (begin, end) = self.span_us;
+        let ends = (1..).map(move |step| begin + step * self.every_us);
+        ends.take_while(move |at| *at <= end)
+    }
+
+    /// The step that an interval with this end lies in, from 0.
+    pub(crate) fn step_of(&self, end_us: u64) -> u64 {
+        end_us.saturating_sub(self.span_us.0 + 1) / self.every_us.max(1)
+    }
+
+    /// Whether a step ends then.
+    pub(crate) fn is_end(&self, at_us: u64) -> bool {
+        let (begin, end) = self.span_us;
+        at_us > begin && at_us <= end && (at_us - begin).is_multiple_of(self.every_us.max(1))
+    }
 }
 
 /// Limits beyond which a run says nothing about the target.
@@ -122,10 +165,33 @@ impl Job {
         let mut cuts: Vec<u64> = self.phases.iter().map(|phase| phase.end_us).collect();
         let end = cuts.last().copied().unwrap_or(0);
         cuts.extend((1..=end / SECOND).map(|second| second * SECOND));
+        cuts.extend(self.search.iter().flat_map(Search::cuts));
         cuts.retain(|cut| *cut > 0);
         cuts.sort_unstable();
         cuts.dedup();
         cuts
+    }
+
+    /// Whether a threshold may end the run early.
+    pub(crate) fn may_abort(&self) -> bool {
+        self.thresholds.iter().any(|threshold| threshold.abort)
+    }
+
+    /// Streams that this machine must be able to hold. Of a search that ends by itself this is the
+    /// first step: where it ends is what it is to find.
+    pub(crate) fn demanded(&self) -> u64 {
+        let search = self
+            .search
+            .as_ref()
+            .filter(|search| search.stop_on.is_some());
+        search.map_or(self.planned, |search| search.streams.0.min(self.planned))
+    }
+
+    /// Starts of this shard that are due before a time.
+    pub(crate) fn due_before(&self, at_us: u64) -> u64 {
+        let acts = (self.plan)(0, 1).take_while(|(due, _)| *due < at_us);
+        acts.filter(|(_, act)| matches!(act, crate::shift::Act::Start { .. }))
+            .count() as u64
     }
 
     /// Index of the phase that an interval with this end lies in.
@@ -136,6 +202,10 @@ impl Job {
 
     /// When the plan is over.
     pub fn length(&self) -> Duration {
-        Duration::from_micros(self.phases.last().map_or(0, |phase| phase.end_us))
+        Duration::from_micros(self.length_us())
+    }
+
+    pub(crate) fn length_us(&self) -> u64 {
+        self.phases.last().map_or(0, |phase| phase.end_us)
     }
 }

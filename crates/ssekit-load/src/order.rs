@@ -18,7 +18,7 @@ use url::Url;
 use crate::dial::Dialer;
 use crate::error::LoadError;
 use crate::expectation::{End, Expectation, Published, Sequence};
-use crate::job::{ExternalStorm, Job, JobPhase, Population, Validity};
+use crate::job::{Job, JobPhase, Population, Search, Storm, Validity};
 use crate::publisher::{Publication, Publisher};
 use crate::quick::addresses;
 use crate::reconnect::ReconnectPolicy;
@@ -88,6 +88,7 @@ impl Order {
                 .workers
                 .unwrap_or_else(|| Job::workers_for(plan.peak())),
             storms: storms(&plan),
+            search: search(&plan),
             publishers: self.publishers(&plan)?,
             start_at: scenario
                 .shard
@@ -114,7 +115,8 @@ impl Order {
                 }
             )
         };
-        let searches = all.clone().any(|phase| is_search(&phase.action));
+        let is_split = self.shard.count > 1;
+        let searches_apart = is_split && all.clone().any(|phase| is_search(&phase.action));
         let pending = all.into_iter().any(|phase| {
             matches!(
                 phase.action,
@@ -125,7 +127,6 @@ impl Order {
             )
         });
         let (shard, validity) = (&self.scenario.shard, &self.scenario.validity);
-        let aborts = self.scenario.thresholds.iter().any(|spec| spec.abort);
         let unsupported = [
             (
                 target.http == Http::Auto && target.streams_per_connection.is_some(),
@@ -142,7 +143,10 @@ impl Order {
                 output.prometheus.as_ref().is_some_and(|asked| asked.native),
                 "output.prometheus.native",
             ),
-            (searches, "stop_on of a search for capacity"),
+            (
+                searches_apart,
+                "stop_on of a search for capacity that several processes make",
+            ),
             (pending, "max_pending of arrivals"),
             (self.scenario.llm.is_some(), "the profile llm"),
             (!shard.unit_ips.is_empty(), "shard.unit_ips"),
@@ -151,7 +155,6 @@ impl Order {
                 validity.max_clock_offset.is_some(),
                 "validity.max_clock_offset",
             ),
-            (aborts, "abort of a threshold"),
         ];
         match unsupported.iter().find(|(is_asked, _)| *is_asked) {
             Some((_, what)) => refuse(format!(
@@ -553,20 +556,40 @@ fn phases(plan: &LoadPlan) -> Vec<JobPhase> {
     phases
 }
 
-fn storms(plan: &LoadPlan) -> Vec<ExternalStorm> {
+fn storms(plan: &LoadPlan) -> Vec<Storm> {
     let storms = plan.phases().filter_map(|phase| match &phase.action {
-        PhaseAction::Storm {
-            mode: StormMode::External,
-            command,
-            ..
-        } => Some(ExternalStorm {
+        PhaseAction::Storm { mode, command, .. } => Some(Storm {
+            phase: phase.name.clone(),
+            mode: mode.as_str().to_owned(),
             begin_us: phase.start_us,
             end_us: phase.end_us,
+            external: *mode == StormMode::External,
             command: command.clone(),
         }),
         _ => None,
     });
     storms.collect()
+}
+
+/// The search of the plan: its first phase of steps.
+fn search(plan: &LoadPlan) -> Option<Search> {
+    let mut phases = plan.timeline().iter().enumerate();
+    phases.find_map(|(index, phase)| match &phase.action {
+        PhaseAction::Steps {
+            start,
+            add,
+            every,
+            stop_on,
+            ..
+        } => Some(Search {
+            phase: index,
+            span_us: (phase.start_us, phase.end_us),
+            every_us: every.us(),
+            streams: (*start, *add),
+            stop_on: stop_on.map(|stop_on| stop_on.as_str().to_owned()),
+        }),
+        _ => None,
+    })
 }
 
 fn expectation(expect: &load::Expect) -> Expectation {

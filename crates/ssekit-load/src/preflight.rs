@@ -33,7 +33,8 @@ fn connections(job: &Job) -> u64 {
     let fewest = shared.map(|streams| streams.unwrap_or(1)).min();
     let each = fewest.unwrap_or(1).max(1);
     let spare = if each > 1 { own } else { 0 };
-    (job.planned.div_ceil(each) + spare).min(job.planned)
+    let streams = job.demanded();
+    (streams.div_ceil(each) + spare).min(streams)
 }
 
 /// On a shared connection a slow reader would hold up the others.
@@ -119,14 +120,14 @@ fn memory(job: &Job) -> Result<(), LoadError> {
     } else {
         BYTES_PER_STREAM
     };
-    let needed = job.planned.saturating_mul(each);
+    let needed = job.demanded().saturating_mul(each);
     match available_memory() {
         Some(available) if needed > available => {
             let mib = |bytes: u64| bytes / (1024 * 1024);
             Err(LoadError::Preflight(format!(
                 "{} streams need about {} MiB of memory, and {} MiB are free: ask for fewer, or \
                  spread them over machines with --shard",
-                job.planned,
+                job.demanded(),
                 mib(needed),
                 mib(available)
             )))

@@ -104,6 +104,7 @@ impl Quick {
             workers: self.workers.unwrap_or_else(|| Job::workers_for(mine)),
             start_at: None,
             storms: Vec::new(),
+            search: None,
             publishers: Vec::new(),
         })
     }

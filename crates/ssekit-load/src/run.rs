@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
@@ -13,9 +13,10 @@ use ssekit_record::{LoadRecord, ThresholdResult};
 use crate::assembly::Assembly;
 use crate::clock::Clock;
 use crate::error::LoadError;
+use crate::halt::Halt;
 use crate::health;
-use crate::job::{ExternalStorm, Job};
-use crate::shift::{Interval, Shift};
+use crate::job::{Job, Storm};
+use crate::shift::{Interval, Peeks, Shift};
 use crate::worker::{Census, Worker};
 
 /// How long workers have to get ready before the first act.
@@ -60,21 +61,22 @@ pub fn run(
 ) -> Result<LoadRecord, LoadError> {
     let clock = Clock::starting_in(lead(job)?);
     let census = Arc::new(Census::default());
+    let halt = Halt::by(stop);
     let (out, intervals) = channel();
     let mut workers = Vec::new();
     for index in 0..job.workers.max(1) {
-        workers.push(hire(job, index, clock, &census, stop, out.clone())?);
+        workers.push(hire(job, index, clock, &census, &halt, out.clone())?);
     }
     drop(out);
     for storm in &job.storms {
-        raise(storm.clone(), clock, stop.clone())?;
+        raise(storm.clone(), clock, halt.clone())?;
     }
     let mut assembly = Assembly::new(job, clock);
-    collect(job, &intervals, &mut assembly, sink)?;
+    collect(job, &intervals, &mut assembly, &halt, sink)?;
     for worker in workers {
         worker.join().map_err(|_| LoadError::Worker)??;
     }
-    Ok(assembly.record(census.peak(), stop.load(Ordering::Relaxed)))
+    Ok(assembly.record(census.peak(), halt.by_user()))
 }
 
 /// How long it is until the run begins.
@@ -91,7 +93,7 @@ fn hire(
     index: usize,
     clock: Clock,
     census: &Arc<Census>,
-    stop: &Arc<AtomicBool>,
+    halt: &Halt,
     out: Sender<Interval>,
 ) -> Result<JoinHandle<Result<(), LoadError>>, LoadError> {
     let shift = Shift {
@@ -103,7 +105,8 @@ fn hire(
         },
         script: (job.plan)(index as u64, job.workers.max(1) as u64),
         cuts: job.cuts(),
-        stop: stop.clone(),
+        halt: halt.clone(),
+        peeks: peeks(job),
         out,
     };
     let roles: Vec<_> = job
@@ -115,6 +118,7 @@ fn hire(
     let storms: Vec<_> = job
         .storms
         .iter()
+        .filter(|storm| storm.external)
         .map(|storm| (storm.begin_us, storm.end_us))
         .collect();
     let seed = job.scenario.seed ^ (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -124,15 +128,23 @@ fn hire(
         .map_err(LoadError::Runtime)
 }
 
+/// When workers tell how long streams have waited in vain so far: at the end of each step of a search,
+/// or in each interval where a threshold may end the run.
+fn peeks(job: &Job) -> Peeks {
+    let search = job.search.clone();
+    let always = job.may_abort();
+    Arc::new(move |at_us| always || search.as_ref().is_some_and(|search| search.is_end(at_us)))
+}
+
 /// Runs the command of a storm when it is due, on a thread of its own: a restart may take its time.
-fn raise(storm: ExternalStorm, clock: Clock, stop: Arc<AtomicBool>) -> Result<(), LoadError> {
+fn raise(storm: Storm, clock: Clock, halt: Halt) -> Result<(), LoadError> {
     let Some(command) = storm.command else {
         return Ok(());
     };
     let wait = move || {
         let due = clock.instant(storm.begin_us);
         while let Some(left) = due.checked_duration_since(Instant::now()) {
-            if stop.load(Ordering::Relaxed) {
+            if halt.is_asked() {
                 return;
             }
             std::thread::sleep(left.min(LOOK));
@@ -154,6 +166,7 @@ fn collect(
     job: &Job,
     intervals: &Receiver<Interval>,
     assembly: &mut Assembly<'_>,
+    halt: &Halt,
     sink: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), LoadError> {
     let mut parts: BTreeMap<usize, Vec<Interval>> = BTreeMap::new();
@@ -171,6 +184,9 @@ fn collect(
                 break;
             };
             show(job, assembly, all, sink);
+            if assembly.is_over() {
+                halt.end();
+            }
         }
     }
     // A run that was ended early may have cut workers off in different intervals.

@@ -428,7 +428,17 @@ impl Seat {
             return;
         }
         let mut books = worker.books.borrow_mut();
-        let (tally, _) = books.of(self.role);
+        self.wait(at_us, books.of(self.role).0);
+    }
+
+    /// What the stream has waited for so far, unless that has been counted already.
+    pub fn peek(&self, at_us: u64, tally: &mut Tally) {
+        if !self.is_settled.get() {
+            self.wait(at_us, tally);
+        }
+    }
+
+    fn wait(&self, at_us: u64, tally: &mut Tally) {
         let account = &self.inside.borrow().account;
         if let Some(open) = account.open_us {
             tally.record(Metric::StreamLifeCensored, at_us - open.min(at_us));

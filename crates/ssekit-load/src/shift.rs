@@ -3,7 +3,6 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use tokio::time::{sleep, sleep_until};
 use crate::account::Account;
 use crate::error::LoadError;
 use crate::fanout::Fanout;
+use crate::halt::Halt;
 use crate::metric::Metric;
 use crate::publisher::{Publisher, publish};
 use crate::seat::{Break, Command, Seat};
@@ -52,6 +52,9 @@ pub enum Act {
 /// Acts with their times in microseconds, in order of time.
 pub type Script = Box<dyn Iterator<Item = (u64, Act)> + Send>;
 
+/// Whether to tell at this time what streams wait for.
+pub type Peeks = Arc<dyn Fn(u64) -> bool + Send + Sync>;
+
 /// What a worker counted in one interval.
 #[derive(Debug)]
 pub struct Interval {
@@ -63,6 +66,9 @@ pub struct Interval {
     pub span_us: (u64, u64),
     /// By population.
     pub tallies: Vec<Tally>,
+    /// What the last interval of the run would count besides if this were it: how long streams have
+    /// waited so far. By population, where it was asked for.
+    pub waiting: Vec<Tally>,
     /// Where streams stood at its end.
     pub gauge: Gauge,
     /// Streams that the plan wanted open at its end.
@@ -83,8 +89,10 @@ pub struct Shift {
     pub publishers: Vec<Publisher>,
     /// Ends of intervals, rising; the last one is the end of the run.
     pub cuts: Vec<u64>,
-    /// Becomes true when the run is to end early.
-    pub stop: Arc<AtomicBool>,
+    /// Whether the run is to end early.
+    pub halt: Halt,
+    /// Whether to tell at the end of an interval what streams wait for.
+    pub peeks: Peeks,
     /// Where intervals go.
     pub out: Sender<Interval>,
 }
@@ -124,19 +132,22 @@ impl Shift {
         let mut begin = 0;
         for (index, cut) in self.cuts.iter().enumerate() {
             let is_last = index + 1 == self.cuts.len();
-            let end = wait_until(&worker, *cut, &self.stop).await;
+            let end = wait_until(&worker, *cut, &self.halt).await;
             let stopped = end < *cut;
             if is_last || stopped {
                 starts.abort();
                 beat.abort();
                 worker.settle(end);
             }
-            let interval = roll(
+            let mut interval = roll(
                 &worker,
                 (self.worker, index),
                 (begin, end),
                 is_last || stopped,
             );
+            if !(is_last || stopped) && (self.peeks)(end) {
+                interval.waiting = worker.waiting(end);
+            }
             // Nobody listens only when the run was given up.
             if self.out.send(interval).is_err() || stopped {
                 return;
@@ -147,13 +158,13 @@ impl Shift {
 }
 
 /// Waits for a time of the run, or until the run is to end; tells when that was.
-async fn wait_until(worker: &Worker, due_us: u64, stop: &AtomicBool) -> u64 {
+async fn wait_until(worker: &Worker, due_us: u64, halt: &Halt) -> u64 {
     loop {
         let now = worker.clock.now_us();
         if now >= due_us {
             return due_us;
         }
-        if stop.load(Ordering::Relaxed) {
+        if halt.is_asked() {
             return now;
         }
         let step = Duration::from_micros(due_us - now).min(Duration::from_millis(50));
@@ -175,6 +186,7 @@ fn roll(
         span_us,
         planned: worker.planned(),
         tallies: books.tallies.iter_mut().map(Tally::take).collect(),
+        waiting: Vec::new(),
         gauge: worker.gauge(),
         cpu_us: crate::health::thread_cpu_us(),
         fanouts: if is_last {

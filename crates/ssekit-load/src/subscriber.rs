@@ -169,7 +169,12 @@ pub fn attempt(worker: &Worker, seat: &Seat) -> Vec<u8> {
         let (tally, _) = books.of(seat.role);
         tally.count.attempts += 1;
         match &mut account.outage {
-            Some(outage) => outage.attempts += 1,
+            Some(outage) => {
+                outage.attempts += 1;
+                if let Some(storm) = outage.storm_us {
+                    tally.storm(storm).attempt(begun - storm.min(begun));
+                }
+            }
             None => {
                 tally.count.started += 1;
                 tally.record(Metric::ScheduleLag, begun - account.planned_us.min(begun));
@@ -336,6 +341,34 @@ async fn read_slowly(worker: &Worker, seat: &Seat, wire: &mut Wire, pace: &Pace)
     }
 }
 
+/// Counts what a storm does to a stream whose connection is over; the storm that breaks it off now, by
+/// its beginning. A stream that has never been open has nothing to come back to.
+fn hit(worker: &Worker, seat: &Seat, ended: Ended, was_open: bool, at_us: u64) -> Option<u64> {
+    let cause = ended.cause();
+    let known = seat.with(|inside| inside.account.outage.as_ref()?.storm_us);
+    let mut books = worker.books.borrow_mut();
+    let (tally, _) = books.of(seat.role);
+    if let (Some(storm), false, false) = (known, was_open, cause == Cause::Client) {
+        tally.storm(storm).error(at_us - storm.min(at_us), cause);
+    }
+    let has_opened = seat.with(|inside| inside.account.has_opened);
+    let (storm, leaves) = match ended {
+        Ended::Told(Command::Drop {
+            storm_us, leaves, ..
+        }) if has_opened => (storm_us, leaves),
+        _ if was_open && !matches!(cause, Cause::Client | Cause::End) => {
+            (worker.storm_at(at_us)?, false)
+        }
+        _ => return None,
+    };
+    if known.is_none() {
+        let counted = tally.storm(storm);
+        counted.dropped += 1;
+        counted.left += u64::from(leaves);
+    }
+    Some(storm)
+}
+
 /// Closes the books of a connection, and waits for the next attempt if there is to be one.
 async fn again(worker: &Worker, seat: &Seat, ended: Ended, wire: Option<Wire>) -> bool {
     let at_us = worker.clock.now_us();
@@ -351,6 +384,7 @@ async fn again(worker: &Worker, seat: &Seat, ended: Ended, wire: Option<Wire>) -
     }
     let role = &worker.roles[seat.role];
     let dropped = matches!(ended, Ended::Told(Command::Drop { .. }));
+    let storm_us = hit(worker, seat, ended, was_open, at_us);
     let attempts = seat.with(|inside| {
         inside
             .account
@@ -375,11 +409,6 @@ async fn again(worker: &Worker, seat: &Seat, ended: Ended, wire: Option<Wire>) -
         return true;
     }
     let (retry_ms, wait_ms) = seat.with(|inside| {
-        let storm_us = match ended {
-            Ended::Told(Command::Drop { storm_us, .. }) => Some(storm_us),
-            _ if was_open => worker.storm_at(at_us),
-            _ => None,
-        };
         let account = &mut inside.account;
         let is_initial = !account.has_opened;
         let outage = account.outage.get_or_insert_with(|| {

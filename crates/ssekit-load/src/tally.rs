@@ -7,6 +7,7 @@ use ssekit_record::{FaultKind, LoadCounts};
 
 use crate::cause::Cause;
 use crate::metric::Metric;
+use crate::storm::StormTally;
 
 /// Longest time a histogram tells apart from longer ones: an hour, in microseconds.
 pub const LONGEST_US: u64 = 3_600_000_000;
@@ -32,6 +33,8 @@ pub struct Tally {
     pub disconnects: BTreeMap<Cause, u64>,
     /// What the grammar of HTTP or the stream does not allow.
     pub faults: HashMap<FaultKind, u64>,
+    /// Storms by their beginnings.
+    pub storms: BTreeMap<u64, StormTally>,
 }
 
 impl Tally {
@@ -47,7 +50,13 @@ impl Tally {
             errors: BTreeMap::new(),
             disconnects: BTreeMap::new(),
             faults: HashMap::new(),
+            storms: BTreeMap::new(),
         }
+    }
+
+    /// One of the same precision with nothing in it.
+    pub fn emptied(&self) -> Self {
+        Self::new(self.digits)
     }
 
     /// Takes a sample.
@@ -85,6 +94,11 @@ impl Tally {
     /// The samples of a metric, if there are any.
     pub fn histogram(&self, metric: Metric) -> Option<&Histogram<u64>> {
         self.histograms[metric as usize].as_deref()
+    }
+
+    /// What is counted of the storm that began then.
+    pub fn storm(&mut self, begin_us: u64) -> &mut StormTally {
+        self.storms.entry(begin_us).or_default()
     }
 
     /// Counts one.
@@ -133,6 +147,9 @@ impl Tally {
         for (kind, count) in &other.faults {
             *self.faults.entry(*kind).or_default() += count;
         }
+        for (begin, storm) in &other.storms {
+            self.storms.entry(*begin).or_default().add(storm);
+        }
     }
 
     /// Takes what was counted and begins anew.
@@ -142,7 +159,8 @@ impl Tally {
     }
 }
 
-fn empty(digits: u8) -> Box<Histogram<u64>> {
+/// A histogram that grows with its largest sample.
+pub fn empty(digits: u8) -> Box<Histogram<u64>> {
     let digits = digits.clamp(1, 5);
     #[expect(clippy::expect_used, reason = "1 to 5 digits are valid")]
     let mut histogram = Histogram::new(digits).expect("valid bounds");

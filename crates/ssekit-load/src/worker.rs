@@ -134,6 +134,7 @@ pub struct Worker {
     /// Beginnings and ends of storms that something else makes.
     storms: Vec<(u64, u64)>,
     random: Cell<u64>,
+    digits: u8,
 }
 
 /// When a stream is to be looked at for what takes too long.
@@ -193,6 +194,7 @@ impl Worker {
             pools,
             storms,
             random: Cell::new(seed | 1),
+            digits,
         }
     }
 
@@ -366,6 +368,16 @@ impl Worker {
     /// The seats, those of streams that ended as they should perhaps left out.
     pub fn seats(&self) -> Vec<Rc<Seat>> {
         self.seats.borrow().clone()
+    }
+
+    /// What streams have waited for so far, by population.
+    pub fn waiting(&self, at_us: u64) -> Vec<Tally> {
+        let digits = self.digits;
+        let mut tallies: Vec<_> = self.roles.iter().map(|_| Tally::new(digits)).collect();
+        for seat in self.seats.borrow().iter() {
+            seat.peek(at_us, &mut tallies[seat.role]);
+        }
+        tallies
     }
 
     /// Closes all books when observation stops.

@@ -38,9 +38,9 @@ pub use finding::{Evidence, Excerpt, Finding, Level, Source, Verdict, escape, is
 pub use head::{Field, Head, HttpVersion};
 pub use launched::Launched;
 pub use load::{
-    Capacity, CapacityStep, EventCounts, Generator, Interval, Live, LoadCounts, LoadFinding,
-    LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope, Recovered, ScenarioSummary,
-    Scope, Shard, Statistics, Storm, StreamCounts,
+    Aborted, Capacity, CapacityStep, EventCounts, Generator, Interval, Live, LoadCounts,
+    LoadFinding, LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope, Recovered,
+    Recovering, ScenarioSummary, Scope, Shard, Statistics, StepResult, Storm, StreamCounts,
 };
 pub use metric::{METRICS, Metric, Series, Shape, Unit};
 pub use observation::{LoadError, Observation, Skipped};

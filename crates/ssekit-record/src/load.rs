@@ -1,19 +1,23 @@
 //! The record of a load run.
 
+mod aborted;
+mod capacity;
 mod count;
 mod generator;
 mod interval;
 mod metric_value;
-mod recovery;
 mod scope;
+mod storm;
 
+pub use aborted::Aborted;
+pub use capacity::{Capacity, CapacityStep, StepResult};
 pub use count::{EventCounts, LoadCounts, StreamCounts};
 pub use generator::Generator;
 pub use interval::{Interval, Live};
 pub use metric_value::{MetricValue, Statistics};
-pub use recovery::{Capacity, CapacityStep, Recovered, Storm};
 pub(crate) use scope::add_metrics;
 pub use scope::{Phase, PopulationScope, Scope};
+pub use storm::{Recovered, Recovering, Storm};
 
 use std::collections::BTreeMap;
 
@@ -81,6 +85,9 @@ pub struct LoadRecord {
     /// What the search for capacity found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,
+    /// The threshold that ended the run early, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aborted: Option<Aborted>,
     /// The generator itself.
     pub generator: Generator,
     /// One for each threshold, in the order of the scenario.

@@ -1,6 +1,7 @@
 //! Views of a load record.
 
 pub mod baseline;
+mod capacity;
 mod chart;
 pub mod compare;
 pub mod csv;
@@ -13,4 +14,5 @@ pub mod junit;
 pub mod markdown;
 pub mod merge;
 mod row;
+mod storm;
 pub mod terminal;

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use ssekit_record::{
-    Distribution, Generator, Interval, Live, LoadCounts, LoadFinding, LoadOutcome, LoadRecord,
-    Metric, MetricValue, Phase, Recovered, SCHEMA, ScenarioSummary, Scope, Shard, Storm,
-    StreamCounts, Threshold, Verdict, is_unsafe_to_show,
+    Capacity, CapacityStep, Distribution, Generator, Interval, Live, LoadCounts, LoadFinding,
+    LoadOutcome, LoadRecord, Metric, MetricValue, Phase, Recovering, SCHEMA, ScenarioSummary,
+    Scope, Shard, Storm, StreamCounts, Threshold, Verdict, is_unsafe_to_show,
 };
 use ssekit_report::load::{compare, csv, hgrm, hlog, html, json, junit, markdown, merge, terminal};
 use ssekit_report::terminal::Layout;
@@ -23,6 +23,55 @@ fn samples(name: &str, values: impl IntoIterator<Item = u64>) -> (String, Metric
         synthetic: 0,
     };
     (name.to_owned(), value)
+}
+
+/// 100 of 110 streams come back, in two herds.
+fn storm() -> Storm {
+    let step = |after_us, attempts, recovered| Recovering {
+        after_us,
+        attempts,
+        errors: attempts - recovered,
+        recovered,
+    };
+    let mut storm = Storm {
+        phase: format!("restart {HOSTILE}"),
+        mode: "rst".into(),
+        at_us: 2_000_000,
+        dropped: 110,
+        errors: [("refused".to_owned(), 10)].into(),
+        recovery: Some(samples("storm_recovery", (1..=100).map(|n| n * 10_000)).1),
+        curve: vec![step(0, 60, 50), step(900_000, 50, 50)],
+        ..Storm::default()
+    };
+    storm.settle();
+    storm
+}
+
+/// Two steps, of which the second has streams that did not open.
+fn capacity() -> Capacity {
+    let step = |streams, open| CapacityStep {
+        streams,
+        open,
+        unopened: streams - open,
+        start_us: 0,
+        end_us: 1_000_000,
+        all: Scope {
+            metrics: [samples("delivery", [streams * 1000])].into(),
+            ..Scope::default()
+        },
+        ..CapacityStep::default()
+    };
+    let mut capacity = Capacity {
+        phase: "up".into(),
+        steps: vec![step(100, 100), step(200, 150)],
+        ..Capacity::default()
+    };
+    capacity.judge(
+        &[Threshold::parse("delivery p99 < 150ms").unwrap()],
+        &[],
+        true,
+    );
+    capacity
 }
 
 /// What shard `index` of two saw: delivery of `from` to `from + 999` ms.
@@ -107,25 +156,9 @@ fn shard(index: u32, from: u64) -> LoadRecord {
         errors: [(format!("status 503 {HOSTILE}"), 1)].into(),
         disconnects: [("eof".to_owned(), 2)].into(),
         faults: BTreeMap::new(),
-        storms: vec![Storm {
-            phase: "restart".into(),
-            mode: "rst".into(),
-            at_us: 2_000_000,
-            dropped: 110,
-            recovered: 100,
-            peak_attempts: 400,
-            shares: vec![
-                Recovered {
-                    share: 0.5,
-                    after_us: Some(500_000),
-                },
-                Recovered {
-                    share: 1.0,
-                    after_us: None,
-                },
-            ],
-        }],
-        capacity: None,
+        storms: vec![storm()],
+        capacity: Some(capacity()),
+        aborted: None,
         generator: Generator {
             cpu_seconds: 1.5,
             max_rss_bytes: 20 << 20,
@@ -213,7 +246,7 @@ fn other_forms_hold_hostile_text() {
     insta::assert_snapshot!("csv", csv::render(&record));
     let page = html::render(&record);
     assert!(!page.contains("<&\"]]>") && page.contains("&#60;") || page.contains("&lt;"));
-    assert_eq!(page.matches("<svg").count(), 6);
+    assert_eq!(page.matches("<svg").count(), 7);
     assert!(!page.contains("<script") && !page.contains("http-equiv=\"refresh"));
 }
 
@@ -258,7 +291,13 @@ fn percentiles_of_a_merge_are_those_of_all_samples() {
     assert_eq!(whole.counts.lost(), 6);
     assert_eq!(whole.series.len(), 4);
     assert_eq!(whole.series[0].streams.live, 998);
-    assert_eq!(whole.storms[0].shares[1].after_us, None);
+    let storm = &whole.storms[0];
+    assert_eq!((storm.dropped, storm.recovered), (220, 200));
+    assert_eq!(storm.peak_attempts, 220);
+    assert_eq!(storm.shares[1].after_us, None);
+    let capacity = whole.capacity.as_ref().unwrap();
+    let open: Vec<_> = capacity.steps.iter().map(|step| step.open).collect();
+    assert_eq!(open, [200, 300]);
     // It held in the first shard alone, and does not hold on the union.
     assert_eq!(low.thresholds[0].verdict, Verdict::Pass);
     assert_eq!(whole.thresholds[0].verdict, Verdict::Fail);

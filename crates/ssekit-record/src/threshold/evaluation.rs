@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Expression, Severity, Stat, Threshold, ThresholdResult, Window, show, unit_of};
-use crate::load::{Interval, LoadCounts, LoadRecord, MetricValue, PopulationScope, Scope};
+use super::{Expression, Op, Severity, Stat, Threshold, ThresholdResult, Window, show, unit_of};
+use crate::load::{
+    CapacityStep, Interval, LoadCounts, LoadRecord, MetricValue, PopulationScope, Scope,
+};
 use crate::{Distribution, Metric, Series, Shape, Verdict};
 
 /// What a threshold is judged on: counters, samples and the time they took.
@@ -29,13 +31,42 @@ impl Threshold {
     /// Judges it on a record.
     ///
     /// Over the whole run, counters are those of the whole run, warm-up included, for a loss is a
-    /// loss; samples are those of the recorded phases.
+    /// loss; samples are those of the recorded phases. Where the run is a search for capacity, a
+    /// threshold that names no other phase is its measure: it holds when it held in the first step,
+    /// and tells the last step at which it did.
     pub fn evaluate(&self, record: &LoadRecord) -> ThresholdResult {
+        let search = record.capacity.as_ref();
+        if let Some(result) = search.and_then(|search| search.result(self, &record.series)) {
+            return result;
+        }
         match self.window {
             Window::Run => self.over_run(record),
             Window::Phase => self.over_phases(record),
             Window::Sliding(us) => self.over_windows(record, us),
         }
+    }
+
+    /// Whether a run that has gone on for so long ends because of this result so far: it does not hold,
+    /// and more of the run could not mend it as it mends a count that has yet to be reached.
+    pub fn aborts(&self, result: &ThresholdResult, elapsed_us: u64) -> bool {
+        let Expression {
+            stat,
+            op,
+            value: bound,
+            ..
+        } = self.expression;
+        let counts_up = stat == Stat::Count;
+        let may_yet_hold = |value: f64| match op {
+            Op::More | Op::AtLeast => counts_up,
+            Op::Equal => counts_up && value < bound,
+            Op::Unequal => counts_up && value == bound,
+            Op::Less | Op::AtMost => false,
+        };
+        self.abort
+            && elapsed_us >= self.abort_after_us
+            && result.verdict != Verdict::Pass
+            && !result.no_data
+            && result.value.is_some_and(|value| !may_yet_hold(value))
     }
 
     fn over_run(&self, record: &LoadRecord) -> ThresholdResult {
@@ -104,6 +135,34 @@ impl Threshold {
             }
         };
         let rows: Vec<_> = record.series.iter().filter(recorded).collect();
+        self.over_rows(&rows, window_us)
+            .unwrap_or_else(|| self.result(NOTHING, "the phase did not begin"))
+    }
+
+    /// Judges it on one step of a search for capacity alone.
+    pub(crate) fn evaluate_step(
+        &self,
+        step: &CapacityStep,
+        series: &[Interval],
+    ) -> ThresholdResult {
+        if let Window::Sliding(us) = self.window {
+            let within =
+                |row: &&Interval| step.start_us <= row.start_us && row.end_us <= step.end_us;
+            let rows: Vec<_> = series.iter().filter(within).collect();
+            let result = self.over_rows(&rows, us);
+            return result.unwrap_or_else(|| self.result(NOTHING, "no window lies in the step"));
+        }
+        let scope = match &self.part.population {
+            Some(name) if !step.populations.is_empty() => chosen(&step.populations, name),
+            _ => Some(&step.all),
+        };
+        let elapsed_us = step.end_us.saturating_sub(step.start_us);
+        let reading = scope.map_or(NOTHING, |scope| self.read(view_of(scope, elapsed_us)));
+        self.result(reading, "")
+    }
+
+    /// In every stretch of this length of these rows; `None` where there are no rows.
+    fn over_rows(&self, rows: &[&Interval], window_us: u64) -> Option<ThresholdResult> {
         let (mut worst, mut violated_since): (Option<ThresholdResult>, Option<u64>) = (None, None);
         let mut first = 0;
         for (last, row) in rows.iter().enumerate() {
@@ -132,7 +191,7 @@ impl Threshold {
                 None => result,
             });
         }
-        worst.unwrap_or_else(|| self.result(NOTHING, "the phase did not begin"))
+        worst
     }
 
     fn window_result(&self, rows: &[&Interval]) -> ThresholdResult {

@@ -68,6 +68,7 @@ fn record(rows: Vec<Scope>) -> LoadRecord {
         faults: Default::default(),
         storms: Vec::new(),
         capacity: None,
+        aborted: None,
         generator: Generator::default(),
         thresholds: Vec::new(),
         findings: Vec::new(),

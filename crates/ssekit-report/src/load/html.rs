@@ -6,7 +6,9 @@ use askama::Template;
 use ssekit_record::quantity::{show_bytes, show_number};
 use ssekit_record::{LoadOutcome, LoadRecord, METRICS, ThresholdResult, Verdict};
 
+use super::capacity::{self, StepRow};
 use super::row::{HEADINGS, Row, count, rows, shares};
+use super::storm;
 use crate::html::began;
 use crate::text::{bounded, bounded_to, duration};
 
@@ -44,6 +46,7 @@ struct Page {
     causes: Vec<(&'static str, Vec<(String, String)>)>,
     storms: Vec<String>,
     capacity: String,
+    steps: Vec<Step>,
     generator: Vec<(&'static str, String)>,
     scenario: String,
     ssekit: String,
@@ -105,6 +108,7 @@ impl Page {
                 .capacity
                 .as_ref()
                 .map_or(String::new(), |capacity| bounded(&capacity.detail)),
+            steps: steps(record),
             generator: generator(record),
             scenario: record
                 .scenario
@@ -239,25 +243,26 @@ fn causes(record: &LoadRecord) -> Vec<(&'static str, Vec<(String, String)>)> {
 }
 
 fn storms(record: &LoadRecord) -> Vec<String> {
-    let storms = record.storms.iter().map(|storm| {
-        let shares = storm.shares.iter().map(|r| {
-            let share = show_number(r.share * 100.0);
-            match r.after_us {
-                Some(after) => format!("{share} % after {}", duration(after)),
-                None => format!("{share} % never"),
-            }
-        });
-        format!(
-            "{}: {} streams broken off by {}, {} recovered ({}); at most {} attempts a second",
-            bounded(&storm.phase),
-            count(storm.dropped),
-            bounded(&storm.mode),
-            count(storm.recovered),
-            shares.collect::<Vec<_>>().join(", "),
-            count(storm.peak_attempts)
-        )
-    });
-    storms.collect()
+    let storms = record.storms.iter();
+    storms
+        .map(|one| format!("{}: {}", bounded(&one.phase), storm::told(one)))
+        .collect()
+}
+
+struct Step {
+    class: &'static str,
+    mark: &'static str,
+    row: StepRow,
+}
+
+fn steps(record: &LoadRecord) -> Vec<Step> {
+    let rows = record.capacity.iter().flat_map(capacity::rows);
+    rows.map(|row| Step {
+        class: class(row.verdict),
+        mark: mark(row.verdict),
+        row,
+    })
+    .collect()
 }
 
 fn generator(record: &LoadRecord) -> Vec<(&'static str, String)> {

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use ssekit_record::quantity::{show_bytes, show_number};
 use ssekit_record::{LoadOutcome, LoadRecord};
 
+use super::capacity::rows as rows_of;
 use super::row::{HEADINGS, count, rows, shares};
+use super::storm;
 use crate::markdown::{code, escaped, mark};
 use crate::text::duration;
 
@@ -33,6 +35,8 @@ pub fn render(record: &LoadRecord) -> String {
     totals(record, &mut out);
     thresholds(record, &mut out);
     metrics(record, &mut out);
+    storms(record, &mut out);
+    capacity(record, &mut out);
     causes(record, &mut out);
     let end = out.trim_end().len();
     out.truncate(end);
@@ -135,6 +139,34 @@ fn metrics(record: &LoadRecord, out: &mut String) {
     out.push('\n');
     for (name, value) in shares(record) {
         let _ = writeln!(out, "- {}: {value}", code(&name));
+    }
+    out.push('\n');
+}
+
+fn storms(record: &LoadRecord, out: &mut String) {
+    for one in &record.storms {
+        let phase = code(&one.phase);
+        let _ = writeln!(out, "- storm {phase}: {}", escaped(&storm::told(one)));
+    }
+    if !record.storms.is_empty() {
+        out.push('\n');
+    }
+}
+
+fn capacity(record: &LoadRecord, out: &mut String) {
+    let Some(capacity) = &record.capacity else {
+        return;
+    };
+    let _ = writeln!(out, "Capacity: {}\n", escaped(&capacity.detail));
+    out.push_str("| | streams | open | |\n|:-:|---:|---:|---|\n");
+    for row in rows_of(capacity) {
+        let measured = row.measured.join("; ");
+        let (mark, measured) = (mark(row.verdict), escaped(&measured));
+        let _ = writeln!(
+            out,
+            "| {mark} | {} | {} | {measured} |",
+            row.streams, row.open
+        );
     }
     out.push('\n');
 }

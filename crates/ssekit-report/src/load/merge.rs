@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ssekit_record::{
-    Interval, LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope, Storm, Verdict,
+    Capacity, Interval, LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope, Storm,
+    Verdict,
 };
 
 /// Why records are no shards of one run.
@@ -70,6 +71,12 @@ pub fn merge(shards: Vec<LoadRecord>, allowed: usize) -> Result<LoadRecord, Merg
         .iter()
         .map(|result| result.threshold.clone())
         .collect();
+    if merged > 1
+        && let Some(capacity) = &mut whole.capacity
+    {
+        let is_complete = capacity.stopped_by == "until";
+        capacity.judge(&judged, &whole.series, is_complete);
+    }
     whole.thresholds = judged
         .iter()
         .map(|threshold| threshold.evaluate(&whole))
@@ -178,6 +185,10 @@ fn add(whole: &mut LoadRecord, record: LoadRecord) {
     counters(&mut whole.disconnects, record.disconnects);
     counters(&mut whole.faults, record.faults);
     storms(&mut whole.storms, record.storms);
+    capacity(whole, record.capacity);
+    if whole.aborted.is_none() {
+        whole.aborted = record.aborted;
+    }
     generator(whole, &record.generator);
     for finding in record.findings {
         if !whole.findings.iter().any(|known| known.id == finding.id) {
@@ -293,19 +304,21 @@ fn counters(sum: &mut BTreeMap<String, u64>, other: BTreeMap<String, u64>) {
     }
 }
 
-/// Of shares of recovery the latest is told: the whole has recovered when its last shard has.
 fn storms(sum: &mut Vec<Storm>, other: Vec<Storm>) {
     for one in other {
-        let Some(known) = sum.iter_mut().find(|known| known.phase == one.phase) else {
-            sum.push(one);
-            continue;
-        };
-        known.dropped += one.dropped;
-        known.recovered += one.recovered;
-        known.peak_attempts += one.peak_attempts;
-        for (mine, theirs) in known.shares.iter_mut().zip(one.shares) {
-            mine.after_us = mine.after_us.zip(theirs.after_us).map(|(a, b)| a.max(b));
+        match sum.iter_mut().find(|known| known.phase == one.phase) {
+            Some(known) => known.add(one),
+            None => sum.push(one),
         }
+    }
+}
+
+/// Steps are added; where the knee is, is judged again.
+fn capacity(whole: &mut LoadRecord, other: Option<Capacity>) {
+    match (&mut whole.capacity, other) {
+        (Some(mine), Some(theirs)) => mine.add(theirs),
+        (mine @ None, theirs) => *mine = theirs,
+        (Some(_), None) => {}
     }
 }
 

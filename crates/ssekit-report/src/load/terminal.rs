@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use ssekit_record::quantity::{show_bytes, show_number};
-use ssekit_record::{LoadOutcome, LoadRecord, MetricValue, Verdict};
+use ssekit_record::{Capacity, LoadOutcome, LoadRecord, MetricValue, Verdict};
 
-use super::curve;
 use super::row::{chief, count, rows, shares, shown};
+use super::{capacity, curve, storm};
 use crate::terminal::Layout;
 use crate::terminal::style::{self, BOLD, DIM, Painted};
 use crate::text::{bounded, columns, duration, wrap};
@@ -22,7 +22,7 @@ pub fn render(record: &LoadRecord, layout: Layout) -> String {
         totals(record, &mut out);
         table(record, layout, &mut out);
         plot(record, &mut out);
-        storms(record, &mut out);
+        storms(record, layout, &mut out);
         generator(record, &mut out);
     }
     causes(record, &mut out);
@@ -173,32 +173,35 @@ fn plot(record: &LoadRecord, out: &mut String) {
     out.push('\n');
 }
 
-fn storms(record: &LoadRecord, out: &mut String) {
-    for storm in &record.storms {
-        let shares = storm.shares.iter().map(|recovered| {
-            let share = show_number(recovered.share * 100.0);
-            match recovered.after_us {
-                Some(after) => format!("{share} % after {}", duration(after)),
-                None => format!("{share} % never"),
-            }
-        });
-        let shares: Vec<String> = shares.collect();
-        let _ = writeln!(
-            out,
-            "storm {}: {} streams broken off ({}), {} recovered: {}; at most {} attempts a second",
-            bounded(&storm.phase),
-            count(storm.dropped),
-            bounded(&storm.mode),
-            count(storm.recovered),
-            shares.join(", "),
-            count(storm.peak_attempts)
-        );
+fn storms(record: &LoadRecord, layout: Layout, out: &mut String) {
+    for one in &record.storms {
+        let text = format!("storm {}: {}", bounded(&one.phase), storm::told(one));
+        for line in wrap(&text, layout.columns()) {
+            let _ = writeln!(out, "{line}");
+        }
     }
     if let Some(capacity) = &record.capacity {
-        let _ = writeln!(out, "capacity: {}", bounded(&capacity.detail));
+        steps(capacity, layout, out);
     }
     if !record.storms.is_empty() || record.capacity.is_some() {
         out.push('\n');
+    }
+}
+
+fn steps(capacity: &Capacity, layout: Layout, out: &mut String) {
+    let text = format!("capacity: {}", bounded(&capacity.detail));
+    for line in wrap(&text, layout.columns()) {
+        let _ = writeln!(out, "{line}");
+    }
+    for row in capacity::rows(capacity) {
+        let text = format!("{} streams, {} open", row.streams, row.open);
+        let text = [vec![text], row.measured].concat().join("; ");
+        let mut lines = wrap(&text, layout.columns() - 4).into_iter();
+        let mark = Painted(style::of(row.verdict), style::mark(row.verdict));
+        let _ = writeln!(out, "  {mark} {}", lines.next().unwrap_or_default());
+        for line in lines {
+            let _ = writeln!(out, "    {line}");
+        }
     }
 }
 

@@ -149,6 +149,16 @@ pub enum StopOn {
     Threshold,
 }
 
+impl StopOn {
+    /// The word of scenarios and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Saturation => "saturation",
+            Self::Threshold => "threshold",
+        }
+    }
+}
+
 /// How streams break off.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -128,6 +128,10 @@ fn faults_are_told_with_line_column_and_what_was_meant() {
             "s.toml:7:1: `rate` is not for a phase of the kind ramp",
         ),
         (
+            "[target]\nurl = \"http://a/\"\n[[phase]]\nkind = \"steps\"\nstart = 5\nadd = 5\nevery = \"5s\"\nstop_on = \"threshold\"\n",
+            "s.toml:8:1: no [[threshold]] judges this phase",
+        ),
+        (
             "[target]\nurl = \"http://a/\"\n[[phase]]\nkind = \"ramp\"\nto = 5\n",
             "s.toml:3:1: a phase of the kind ramp needs `over`",
         ),

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use ssekit_record::{METRICS, Metric, Threshold, Window};
+use ssekit_record::{METRICS, Metric, Severity, Threshold, Window};
 use url::Url;
 
-use super::phase::PhaseSpec;
+use super::phase::{PhaseAction, PhaseSpec, StopOn};
 use super::plan::LoadPlan;
 use super::reader::{Fault, Step, nearest};
 use super::scenario::{
@@ -44,6 +44,7 @@ pub(super) fn validate(scenario: &LoadScenario) -> Result<(), Fault> {
     populations(scenario)?;
     rest(scenario)?;
     let plan = LoadPlan::checked(scenario)?;
+    search(scenario, &plan)?;
     thresholds(scenario, &plan)
 }
 
@@ -378,6 +379,30 @@ fn baseline_keys(baseline: &Baseline) -> Result<(), Fault> {
         ensure(metric.is_cost(), at(), &message)?;
     }
     Ok(())
+}
+
+/// A search that ends with a threshold needs one to be judged by in its steps.
+fn search(scenario: &LoadScenario, plan: &LoadPlan) -> Result<(), Fault> {
+    let named = plan.timeline().iter().enumerate();
+    let mut searches = named.filter(|(_, phase)| {
+        let PhaseAction::Steps { stop_on, .. } = phase.action else {
+            return false;
+        };
+        stop_on == Some(StopOn::Threshold)
+    });
+    let Some((index, phase)) = searches.next() else {
+        return Ok(());
+    };
+    let judges = |spec: &ThresholdSpec| {
+        let named = spec.part.phase.as_ref();
+        spec.severity == Severity::Fail && named.is_none_or(|name| *name == phase.name)
+    };
+    let path = vec![key("phase"), Step::Index(index), key("stop_on")];
+    ensure(
+        phase.population.is_some() || scenario.thresholds.iter().any(judges),
+        path,
+        "no [[threshold]] judges this phase, so none can end it",
+    )
 }
 
 fn thresholds(scenario: &LoadScenario, plan: &LoadPlan) -> Result<(), Fault> {

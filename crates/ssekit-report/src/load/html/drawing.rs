@@ -1,11 +1,12 @@
 //! The charts of the page.
 
 use ssekit_record::quantity::{show_number, show_us};
-use ssekit_record::{Interval, LoadRecord, MetricValue, Unit};
+use ssekit_record::{Interval, LoadRecord, MetricValue, Storm, Unit};
 
 use crate::load::chart::{Cell, Chart, Line, Scale, heat};
 use crate::load::curve;
 use crate::load::row::chief;
+use crate::text::bounded;
 
 /// Columns of the heat map, at most.
 const COLUMNS: usize = 120;
@@ -333,10 +334,21 @@ fn nines(record: &LoadRecord) -> Option<Drawing> {
 }
 
 /// The share of broken-off streams that had an event again, over time.
-fn recovery(record: &LoadRecord) -> Option<Drawing> {
-    let samples = record.metrics.get("storm_recovery")?.samples()?;
-    let dropped: u64 = record.storms.iter().map(|storm| storm.dropped).sum();
-    let all = dropped.max(samples.count()).max(1) as f64;
+/// Storms that are drawn, at most.
+const STORMS: usize = 4;
+
+/// How streams came back after each storm, and how they tried to.
+fn recovery(record: &LoadRecord) -> Vec<Drawing> {
+    let storms = record.storms.iter().take(STORMS);
+    storms
+        .flat_map(|storm| [returned(storm), tried(storm)])
+        .flatten()
+        .collect()
+}
+
+fn returned(storm: &Storm) -> Option<Drawing> {
+    let samples = storm.recovery.as_ref()?.samples()?;
+    let all = storm.dropped.max(samples.count()).max(1) as f64;
     let mut seen = 0;
     let mut points = vec![(0.0, Some(0.0))];
     for (value, count) in samples.steps() {
@@ -344,27 +356,67 @@ fn recovery(record: &LoadRecord) -> Option<Drawing> {
         seen += count;
         points.push((seconds(value), Some(seen as f64 * 100.0 / all)));
     }
-    let end = seconds(samples.max()).max(0.001);
-    let chart = Chart {
-        about: "Share of streams that had an event again",
-        lines: vec![Line {
+    let chart = after(
+        "Share of streams that had an event again",
+        Line {
             name: "recovered",
             class: "a",
             filled: true,
             points,
-        }],
-        scale: Scale::Linear,
-        marks: (0..=5)
-            .map(|n| f64::from(n) * end / 5.0)
-            .map(|at| (at, show_us(at * 1e6)))
-            .collect(),
-        span: (0.0, end),
-        bands: Vec::new(),
-        shown: |value| format!("{} %", show_number(value)),
-    };
+        },
+        seconds(samples.max()),
+        |value| format!("{} %", show_number(value)),
+    );
     Some(drawing(
-        "Recovery after storms",
-        "From the beginning of a storm to the next event of each stream it broke off.",
+        format!("Recovery after {}", bounded(&storm.phase)),
+        "From the beginning of the storm to the next event of each stream that it broke off.",
         chart,
     ))
+}
+
+fn tried(storm: &Storm) -> Option<Drawing> {
+    const RATE: f64 = 1e6 / Storm::STEP_US as f64;
+    let last = storm.curve.last()?;
+    let (begin, end) = (|us: u64| seconds(us), |us| seconds(us + Storm::STEP_US));
+    let mut points = Vec::new();
+    let mut at = 0;
+    for step in &storm.curve {
+        if step.after_us > at {
+            points.extend([(begin(at), Some(0.0)), (begin(step.after_us), Some(0.0))]);
+        }
+        let rate = Some(step.attempts as f64 * RATE);
+        points.extend([(begin(step.after_us), rate), (end(step.after_us), rate)]);
+        at = step.after_us + Storm::STEP_US;
+    }
+    let chart = after(
+        "Connections tried a second",
+        Line {
+            name: "attempts a second",
+            class: "b",
+            filled: true,
+            points,
+        },
+        end(last.after_us),
+        show_number,
+    );
+    Some(drawing(
+        format!("Attempts after {}", bounded(&storm.phase)),
+        "Connections that the streams broken off tried, as a rate over a tenth of a second each.",
+        chart,
+    ))
+}
+
+/// A chart over the time since a storm began.
+fn after<'a>(about: &'a str, line: Line, end: f64, shown: fn(f64) -> String) -> Chart<'a> {
+    let end = end.max(0.001);
+    let marks = (0..=5).map(|n| f64::from(n) * end / 5.0);
+    Chart {
+        about,
+        lines: vec![line],
+        scale: Scale::Linear,
+        marks: marks.map(|at| (at, show_us(at * 1e6))).collect(),
+        span: (0.0, end),
+        bands: Vec::new(),
+        shown,
+    }
 }

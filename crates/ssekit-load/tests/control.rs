@@ -1,0 +1,355 @@
+//! What steers a run: the search for capacity, thresholds that end it, and storms with their return.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod origin;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use origin::{Origin, Visit};
+use ssekit_load::{LoadError, Order, run};
+use ssekit_record::{ExitCode, LoadOutcome, LoadRecord, Shard, Verdict};
+use ssekit_scenario::load::LoadScenario;
+
+const MS: Duration = Duration::from_millis(1);
+/// These tests are about the target; a machine that is busy with other tests is not.
+const PATIENT: &str = "[validity]\nmax_loop_lag_p999 = \"60s\"\nmax_schedule_lag_p99 = \"60s\"\n\
+                       max_cpu = \"100%\"\n";
+
+fn order(text: &str) -> Order {
+    let loaded = LoadScenario::parse(text, Path::new("s.toml"), &[], |_| None);
+    let loaded = loaded.unwrap_or_else(|error| panic!("{error}\n{text}"));
+    Order {
+        scenario: loaded.scenario,
+        toml: loaded.toml,
+        folder: PathBuf::new(),
+        shard: Shard::default(),
+        workers: None,
+    }
+}
+
+fn measured(origin: &Origin, rest: &str) -> LoadRecord {
+    let text = format!(
+        "[target]\nurl = \"http://{}/events\"\n[expect]\nseq = {{ from = \"id\" }}\n{rest}",
+        origin.address
+    );
+    let job = order(&text).job().unwrap();
+    run(&job, &Arc::new(AtomicBool::new(false)), &mut |_| {}).unwrap()
+}
+
+/// Ticks each 20 ms until the client goes.
+fn tick(visit: &mut Visit) {
+    visit.open();
+    visit.write("retry: 200\n\n");
+    let mut id = visit.last_event_id().unwrap_or(0) + 1;
+    while visit.event(id) {
+        id += 1;
+        thread::sleep(20 * MS);
+    }
+}
+
+/// Serves 12 connections well; whoever comes later waits for a minute.
+fn crowded() -> Origin {
+    Origin::start(|visit| {
+        if visit.number >= 12 {
+            thread::sleep(60_000 * MS);
+        }
+        tick(visit);
+    })
+}
+
+const STEPS: &str = "[[phase]]\nkind = \"steps\"\nstart = 4\nadd = 4\nevery = \"1s\"\n";
+
+#[test]
+fn a_search_ends_at_the_step_that_breaks_and_names_the_knee() {
+    let origin = crowded();
+    let record = measured(
+        &origin,
+        &format!(
+            "{STEPS}stop_on = \"threshold\"\n[[phase]]\nkind = \"drain\"\nover = \"1s\"\n\
+             [[threshold]]\nmetric = \"first_event\"\nexpr = \"p90 < 400s\"\n{PATIENT}"
+        ),
+    );
+    let capacity = record.capacity.as_ref().unwrap();
+    let told: Vec<_> = capacity
+        .steps
+        .iter()
+        .map(|step| (step.streams, step.open, step.unopened, step.held))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (4, 4, 0, true),
+            (8, 8, 0, true),
+            (12, 12, 0, true),
+            (16, 12, 4, false)
+        ]
+    );
+    assert_eq!((capacity.knee, capacity.broke_at), (Some(12), Some(16)));
+    assert!(capacity.broke_on.contains(&"opened".to_owned()));
+    assert_eq!(record.outcome, LoadOutcome::Pass, "{:?}", record.findings);
+    assert!(record.elapsed_us < 60_000_000, "100 steps are not made");
+    // The plan of a search is what it came to.
+    assert!((16..=20).contains(&record.streams.planned));
+    assert!(record.summary.contains("12 streams"), "{}", record.summary);
+}
+
+#[test]
+fn a_threshold_is_judged_on_each_step_alone_and_names_where_it_broke() {
+    // From the ninth connection on, everybody's ticks come each 300 ms.
+    let open = Arc::new(AtomicU64::new(0));
+    let origin = Origin::start(move |visit| {
+        open.fetch_add(1, Ordering::SeqCst);
+        visit.open();
+        let mut id = 1;
+        while visit.event(id) {
+            id += 1;
+            let crowded = open.load(Ordering::SeqCst) > 8;
+            thread::sleep(if crowded { 300 * MS } else { 10 * MS });
+        }
+    });
+    let record = measured(
+        &origin,
+        &format!(
+            "{STEPS}stop_on = \"threshold\"\n\
+             [[threshold]]\nmetric = \"gap\"\nexpr = \"p50 < 200ms\"\n{PATIENT}"
+        ),
+    );
+    let capacity = record.capacity.as_ref().unwrap();
+    assert_eq!(capacity.knee, Some(8), "{}", capacity.detail);
+    assert_eq!(capacity.broke_at, Some(12));
+    assert_eq!(capacity.stopped_by, "threshold");
+    assert_eq!(capacity.broke_on, ["gap p50 < 200ms"]);
+    let result = &record.thresholds[0];
+    assert_eq!(result.verdict, Verdict::Pass);
+    assert!(
+        result.detail.contains("with 8 streams; with 12 it broke"),
+        "{}",
+        result.detail
+    );
+    assert_eq!(record.exit_code(), ExitCode::AsExpected);
+}
+
+#[test]
+fn a_search_whose_first_step_breaks_fails() {
+    let origin = Origin::start(tick);
+    let record = measured(
+        &origin,
+        &format!(
+            "{STEPS}stop_on = \"threshold\"\n\
+             [[threshold]]\nmetric = \"gap\"\nexpr = \"p50 < 1us\"\n{PATIENT}"
+        ),
+    );
+    let capacity = record.capacity.as_ref().unwrap();
+    assert_eq!((capacity.knee, capacity.steps.len()), (None, 1));
+    assert_eq!(record.thresholds[0].verdict, Verdict::Fail);
+    assert_eq!(record.exit_code(), ExitCode::Findings, "{}", record.summary);
+}
+
+#[test]
+fn a_generator_at_its_limits_ends_the_search_and_is_not_the_target() {
+    let origin = Origin::start(tick);
+    // No loop is as punctual as that.
+    let validity = "[validity]\nmax_loop_lag_p999 = \"1us\"\n";
+    let threshold = "[[threshold]]\nmetric = \"gap\"\nexpr = \"p50 < 600s\"\n";
+    let search = |stop_on: &str| {
+        let rest = format!("{STEPS}stop_on = \"{stop_on}\"\n{threshold}{validity}");
+        measured(&origin, &rest)
+    };
+    for stop_on in ["threshold", "saturation"] {
+        let record = search(stop_on);
+        let capacity = record.capacity.as_ref().unwrap();
+        assert_eq!(capacity.stopped_by, "saturation");
+        assert_eq!(
+            record.outcome,
+            LoadOutcome::Invalid,
+            "no step can be believed"
+        );
+        assert!(
+            capacity.steps[0]
+                .saturated
+                .as_ref()
+                .unwrap()
+                .contains("loop lag")
+        );
+        let named = record
+            .findings
+            .iter()
+            .find(|one| one.id == "generator.saturated");
+        assert!(named.is_some(), "{:?}", record.findings);
+    }
+}
+
+#[test]
+fn steps_with_a_last_one_are_all_made_and_the_thresholds_judge_the_run() {
+    let origin = crowded();
+    let record = measured(
+        &origin,
+        &format!(
+            "{STEPS}until = 20\n[[threshold]]\nmetric = \"failed\"\nexpr = \"count == 0\"\n{PATIENT}"
+        ),
+    );
+    let capacity = record.capacity.as_ref().unwrap();
+    assert_eq!((capacity.steps.len(), capacity.knee), (5, Some(12)));
+    assert_eq!(capacity.stopped_by, "until");
+    assert_eq!(record.streams.planned, 20);
+}
+
+#[test]
+fn a_search_is_not_split_over_processes() {
+    let text =
+        format!("[target]\nurl = \"http://127.0.0.1:9/\"\n{STEPS}stop_on = \"saturation\"\n");
+    let mut order = order(&text);
+    order.shard.count = 2;
+    assert!(matches!(order.job(), Err(LoadError::Scenario(_))));
+}
+
+#[test]
+fn a_threshold_that_aborts_ends_the_run_and_fails_it() {
+    let origin = Origin::start(tick);
+    let record = measured(
+        &origin,
+        &format!(
+            "[[phase]]\nkind = \"ramp\"\nto = 40\nover = \"300s\"\n\
+             [[threshold]]\nmetric = \"gap\"\nexpr = \"p50 < 1ms\"\nabort = true\nabort_after = \"2s\"\n\
+             {PATIENT}"
+        ),
+    );
+    assert_eq!(record.exit_code(), ExitCode::Findings);
+    let aborted = record.aborted.as_ref().unwrap();
+    assert_eq!(aborted.threshold, "gap p50 < 1ms");
+    assert!(aborted.at_us >= 2_000_000, "{aborted:?}");
+    assert!(
+        record.elapsed_us < 200_000_000,
+        "the ramp goes on for 300 s"
+    );
+    assert_eq!(record.streams.planned, 40);
+    let begun = record.streams.planned - record.streams.dropped_starts;
+    assert!((1..40).contains(&begun), "{:?}", record.streams);
+    let named = record
+        .findings
+        .iter()
+        .find(|one| one.id == "run.aborted")
+        .unwrap();
+    assert_eq!(named.verdict, Verdict::Fail);
+}
+
+#[test]
+fn what_may_yet_come_true_aborts_nothing() {
+    let origin = Origin::start(tick);
+    let record = measured(
+        &origin,
+        &format!(
+            "[[phase]]\nkind = \"ramp\"\nto = 2\nover = \"1s\"\n[[phase]]\nkind = \"hold\"\nfor = \"2s\"\n\
+             [[threshold]]\nmetric = \"received\"\nexpr = \"count >= 1000000\"\nabort = true\n{PATIENT}"
+        ),
+    );
+    assert_eq!(record.aborted, None);
+    assert_eq!(record.elapsed_us, 3_000_000);
+    assert_eq!(
+        record.outcome,
+        LoadOutcome::Fail,
+        "at the end it does not hold"
+    );
+}
+
+#[test]
+fn streams_that_wait_in_vain_abort_too() {
+    // The first stream is served; the others never have an event.
+    let origin = Origin::start(|visit| {
+        if visit.number > 0 {
+            visit.open();
+            visit.linger();
+        }
+        tick(visit);
+    });
+    let record = measured(
+        &origin,
+        &format!(
+            "[[phase]]\nkind = \"ramp\"\nto = 10\nover = \"100ms\"\n[[phase]]\nkind = \"hold\"\nfor = \"300s\"\n\
+             [[threshold]]\nmetric = \"first_event\"\nexpr = \"p50 < 1500ms\"\nabort = true\n{PATIENT}"
+        ),
+    );
+    let aborted = record.aborted.as_ref().unwrap();
+    assert!(aborted.at_us >= 1_500_000, "{aborted:?}");
+    assert!(
+        aborted.detail.contains("9 streams that waited"),
+        "{aborted:?}"
+    );
+}
+
+#[test]
+fn a_storm_is_told_with_its_size_its_herd_and_its_return() {
+    // Of those that come back, the first two are refused for now.
+    let refused = AtomicU64::new(0);
+    let origin = Origin::start(move |visit| {
+        let returns = visit.last_event_id().is_some();
+        if returns && refused.fetch_add(1, Ordering::SeqCst) < 2 {
+            return;
+        }
+        tick(visit);
+    });
+    let record = measured(
+        &origin,
+        &format!(
+            "[[phase]]\nkind = \"ramp\"\nto = 8\nover = \"100ms\"\n\
+             [[phase]]\nkind = \"hold\"\nfor = \"900ms\"\n\
+             [[phase]]\nkind = \"storm\"\nname = \"outage\"\ndrop = \"50%\"\nsettle = \"3s\"\n{PATIENT}"
+        ),
+    );
+    let [storm] = record.storms.as_slice() else {
+        panic!("{:?}", record.storms)
+    };
+    assert_eq!(
+        (storm.phase.as_str(), storm.mode.as_str()),
+        ("outage", "fin")
+    );
+    assert_eq!(
+        (storm.at_us, storm.dropped, storm.recovered),
+        (1_000_000, 4, 4)
+    );
+    assert_eq!(
+        storm.errors.get("unanswered"),
+        Some(&2),
+        "{:?}",
+        storm.errors
+    );
+    let sum = |of: fn(&ssekit_record::Recovering) -> u64| storm.curve.iter().map(of).sum::<u64>();
+    assert_eq!(
+        (sum(|s| s.attempts), sum(|s| s.errors), sum(|s| s.recovered)),
+        (6, 2, 4)
+    );
+    assert!((4..=6).contains(&storm.peak_attempts), "{storm:?}");
+    let shares: Vec<_> = storm.shares.iter().map(|s| (s.share, s.after_us)).collect();
+    assert_eq!(shares.len(), 4);
+    assert!(
+        shares[0].1.unwrap() >= 199_000,
+        "after the reconnection time: {shares:?}"
+    );
+    assert!(
+        shares[3].1.unwrap() >= 399_000,
+        "the refused wait twice: {shares:?}"
+    );
+}
+
+#[test]
+fn a_storm_that_nobody_comes_back_from_is_told_as_such() {
+    let origin = Origin::start(|visit| {
+        if visit.last_event_id().is_none() {
+            tick(visit);
+        }
+    });
+    let record = measured(
+        &origin,
+        &format!(
+            "[[phase]]\nkind = \"ramp\"\nto = 4\nover = \"100ms\"\n[[phase]]\nkind = \"hold\"\nfor = \"900ms\"\n\
+             [[phase]]\nkind = \"storm\"\ndrop = 2\nsettle = \"1s\"\n{PATIENT}"
+        ),
+    );
+    let storm = &record.storms[0];
+    assert_eq!((storm.dropped, storm.recovered), (2, 0));
+    assert!(storm.shares.iter().all(|share| share.after_us.is_none()));
+}
