@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use ssekit_record::{EndKind, FaultKind, Head, Observation, Session, Skipped, Transcript};
+use ssekit_record::{Bulk, EndKind, FaultKind, Head, Observation, Session, Skipped, Transcript};
 
 use crate::guard::guarded;
 use crate::product::Family;
-use crate::{Probe, Product, Reading, coding};
+use crate::{EchoBulk, Probe, Product, Reading, coding};
 
 /// The transcripts of a run, each with its reading. Checks are pure functions of this.
 #[derive(Debug)]
@@ -147,11 +147,18 @@ impl<'a> Case<'a> {
         streams.map(|stream| &stream.transcript)
     }
 
+    /// What came of a value of many megabytes, if it was sent.
+    pub(crate) fn bulk(&self, value: EchoBulk) -> Option<&'a Bulk> {
+        let mut bulks = self.observation.bulks.iter();
+        bulks.find(|bulk| bulk.transcript.probe == value.name())
+    }
+
     /// Whether the exchange of a probe was made.
     pub(crate) fn was_made(&self, probe: Probe) -> bool {
         match probe {
             Probe::Session => self.session().is_some(),
             Probe::Stop => self.stopping().next().is_some(),
+            Probe::Bulk(value) => self.bulk(value).is_some(),
             _ => self.transcript(probe).is_some(),
         }
     }

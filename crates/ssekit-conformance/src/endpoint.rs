@@ -25,6 +25,8 @@ pub(crate) struct Endpoint {
     pub(crate) capabilities: Vec<String>,
     /// Whether its document tells how many streams there are.
     pub(crate) counts: bool,
+    /// Bytes of a script, at most, where its document tells.
+    pub(crate) most: Option<u64>,
 }
 
 /// What the capabilities document must say (echo contract, version 1).
@@ -33,6 +35,7 @@ struct Document {
     echo: u32,
     capabilities: Vec<String>,
     active_streams: Option<u64>,
+    limits: Option<serde_json::Value>,
 }
 
 impl Endpoint {
@@ -81,12 +84,12 @@ pub(crate) async fn find(
         };
         let until = Until::Head(Duration::from_secs(1));
         let transcript = one(&ask, &options.stop, exchange, until).await?;
-        if let Some(capabilities) = capabilities(&transcript) {
-            let counts = active_streams(&transcript).is_some();
+        if let Some(document) = read(&transcript) {
             let endpoint = Endpoint {
                 url,
-                capabilities,
-                counts,
+                capabilities: document.capabilities,
+                counts: document.active_streams.is_some(),
+                most: document.limits.and_then(|limits| limits["bytes"].as_u64()),
             };
             return Ok(Ok((endpoint, transcript)));
         }
@@ -187,11 +190,11 @@ fn give(
     method: &mut String,
     url: &mut Url,
     fields: &mut Vec<(String, Vec<u8>)>,
-    body: &mut Option<Vec<u8>>,
+    body: &mut Option<impl From<Vec<u8>>>,
 ) {
     if method == "POST" {
         set(fields, "Content-Type", "application/json");
-        *body = Some(json.into_bytes());
+        *body = Some(json.into_bytes().into());
     } else {
         url.query_pairs_mut().append_pair("script", &json);
     }

@@ -64,6 +64,8 @@
 //!
 //! [`coverage`] says which clause of which standard each rule holds, and which are left out.
 
+mod arrival;
+mod bulk;
 mod case;
 mod chain;
 mod check;
@@ -90,7 +92,9 @@ mod selection;
 mod session;
 mod stopper;
 mod stopping;
+mod text;
 
+pub use bulk::EchoBulk;
 pub use case::Case;
 pub use chain::Link;
 pub use checker::Checker;

@@ -78,11 +78,13 @@ pub(crate) fn unasked(probe: Probe, options: &CheckOptions) -> Option<Skipped> {
         return skip("needs further requests; --passive makes one only", false);
     }
     if probe.is_echo() {
-        return options.echo.is_none().then(|| Skipped {
-            probe: probe.name().into(),
-            reason: "needs the echo contract; --echo says where".into(),
-            not_applicable: false,
-        });
+        return match probe {
+            _ if options.echo.is_none() => {
+                skip("needs the echo contract; --echo says where", false)
+            }
+            Probe::Bulk(value) if value.is_long() && !options.long => skip("needs --long", false),
+            _ => None,
+        };
     }
     if options.method != "GET" {
         return skip(
@@ -146,6 +148,8 @@ fn condition(probe: Probe) -> &'static str {
         Probe::OverHttp11 | Probe::Session => "if the main answer is an event stream over HTTP/2",
         Probe::Capabilities => "with --echo",
         Probe::Echo(_) | Probe::Scene(_) => "if an echo endpoint is found",
+        Probe::Bulk(value) if value.is_long() => "if 8 MiB arrived whole",
+        Probe::Bulk(_) => "if an echo endpoint is found that takes POST",
         _ => "if the main answer is an event stream",
     }
 }
@@ -181,6 +185,7 @@ pub(crate) fn until(probe: Probe, options: &CheckOptions) -> Until {
         | Probe::Conditional => Until::Head(Duration::from_millis(300)),
         Probe::Capabilities | Probe::Echo(_) => Until::End(Duration::from_secs(2)),
         Probe::Scene(_) => Until::End(Duration::from_secs(4)),
+        Probe::Bulk(value) => Until::End(value.longest()),
         Probe::Head => Until::End(Duration::from_millis(300)),
         Probe::Method | Probe::Missing | Probe::CorsMissing | Probe::Preflight => {
             Until::Head(Duration::from_millis(300))
@@ -210,6 +215,7 @@ fn method(probe: Probe, options: &CheckOptions) -> String {
         Probe::Method => "PROPFIND".into(),
         Probe::Preflight => "OPTIONS".into(),
         Probe::Capabilities => "GET".into(),
+        Probe::Bulk(_) => "POST".into(),
         Probe::Echo(_) | Probe::Scene(_) | Probe::Parting(_, Moment::Stream) => {
             endpoint::method(options).into()
         }
@@ -318,6 +324,7 @@ pub(crate) fn ask(
     let is_large = match probe {
         Probe::Echo(case) => case.is_large(),
         Probe::Scene(scene) => scene.is_large(),
+        Probe::Bulk(_) => true,
         _ => false,
     };
     if is_large && endpoint::method(options) != "POST" {
@@ -331,6 +338,8 @@ pub(crate) fn ask(
         Probe::Echo(case) => Some(case.json()),
         Probe::Scene(scene) => Some(scene.script().to_json()),
         Probe::Parting(parting, Moment::Stream) => Some(parting.script(options).to_json()),
+        // Its script is made while it is sent.
+        Probe::Bulk(_) => Some(String::new()),
         _ => None,
     };
     if let Some(script) = script {
@@ -352,7 +361,7 @@ pub(crate) fn ask(
         url: url(probe, options),
         fields,
         secret_fields: options.secret_fields.clone(),
-        body: options.body.clone().filter(|_| keeps_body),
+        body: options.body.clone().filter(|_| keeps_body).map(Into::into),
         http: same_protocol(http, learnt),
     })
 }

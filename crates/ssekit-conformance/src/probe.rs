@@ -6,7 +6,7 @@ use ssekit_http::{Glimpse, Seen};
 use ssekit_proto::{EventRef, Parser, Sink};
 
 use crate::coding::codings;
-use crate::{EchoCase, EchoScene, Link, Moment, Offer, Parting};
+use crate::{EchoBulk, EchoCase, EchoScene, Link, Moment, Offer, Parting};
 
 /// One kind of exchange. Twelve or so serve every check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -78,6 +78,8 @@ pub enum Probe {
     Echo(EchoCase),
     /// A script about when and how the echo endpoint answers.
     Scene(EchoScene),
+    /// A value of many megabytes sent through the echo endpoint.
+    Bulk(EchoBulk),
     /// A stream that is left, or the count of streams before, while and after.
     Parting(Parting, Moment),
     /// Several streams that are open when the server is asked to stop.
@@ -147,6 +149,7 @@ impl Probe {
             Self::Capabilities => "capabilities",
             Self::Echo(case) => case.name(),
             Self::Scene(scene) => scene.name(),
+            Self::Bulk(value) => value.name(),
             Self::Chain(link) => link.name(),
             Self::Parting(parting, moment) => parting.name(moment),
             Self::Stop => "stop",
@@ -157,13 +160,16 @@ impl Probe {
     pub(crate) fn is_echo(self) -> bool {
         matches!(
             self,
-            Self::Capabilities | Self::Echo(_) | Self::Scene(_) | Self::Parting(..)
+            Self::Capabilities | Self::Echo(_) | Self::Scene(_) | Self::Bulk(_) | Self::Parting(..)
         )
     }
 
     /// Whether it is made after all others, with nothing beside it.
     pub(crate) fn is_apart(self) -> bool {
-        matches!(self, Self::Chain(_) | Self::Parting(..) | Self::Stop)
+        matches!(
+            self,
+            Self::Chain(_) | Self::Parting(..) | Self::Bulk(_) | Self::Stop
+        )
     }
 
     /// How long it waits by its script, at least.
@@ -217,6 +223,7 @@ impl Probe {
             Self::Capabilities => "what the echo endpoint can do",
             Self::Echo(case) => case.about(),
             Self::Scene(scene) => scene.about(),
+            Self::Bulk(value) => value.about(),
             Self::Chain(link) => link.about(),
             Self::Parting(parting, Moment::Stream) => parting.about(),
             Self::Parting(..) => "how many streams the server counts",

@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ssekit_http::{Ask, Glimpse, Options, Seen, observe};
-use ssekit_record::{CheckRecord, EndKind, Observation, Skipped, Transcript};
+use ssekit_record::{Bulk, CheckRecord, EndKind, Observation, Skipped, Transcript};
 use tokio::task::JoinSet;
 
 use crate::plan::{self, Learnt};
 use crate::probe::{Stall, Until, Watch};
 use crate::stopping::{Stopped, stopping};
 use crate::{
-    CheckOptions, ConformanceError, EchoCase, Moment, Probe, Reading, Rule, chain, endpoint, judge,
-    parting, session,
+    CheckOptions, ConformanceError, EchoCase, Moment, Probe, Reading, Rule, bulk, chain, endpoint,
+    judge, parting, session,
 };
 
 /// Connections open at once, at most.
@@ -140,7 +140,7 @@ async fn find_endpoint(
     };
     let keeps = |probe: &Probe| match probe {
         Probe::Capabilities => false,
-        Probe::Echo(_) | Probe::Scene(_) => is_found,
+        Probe::Echo(_) | Probe::Scene(_) | Probe::Bulk(_) => is_found,
         _ => true,
     };
     Ok((document, probes.into_iter().filter(keeps).collect()))
@@ -271,6 +271,9 @@ async fn follow_up(
     ask_again(&mut seen, options, &exchange, sink).await?;
     let (mut last, skipped) = one_by_one(&apart, options, learnt, &exchange, sink).await?;
     observation.skipped.extend(skipped);
+    let (bulks, skipped) = large(&apart, options, learnt, &exchange, sink).await?;
+    observation.bulks = bulks;
+    observation.skipped.extend(skipped);
     if apart.contains(&Probe::Stop) {
         let stopped = stop(options, learnt, &exchange, sink).await?;
         last.extend(stopped.transcripts);
@@ -282,6 +285,22 @@ async fn follow_up(
         .extend(seen.into_iter().map(|(_, _, transcript)| transcript));
     observation.transcripts.extend(last);
     Ok(())
+}
+
+/// Values of many megabytes, with nothing beside them.
+async fn large(
+    probes: &[Probe],
+    options: &CheckOptions,
+    learnt: Learnt<'_>,
+    exchange: &Options,
+    sink: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> Result<(Vec<Bulk>, Vec<Skipped>), ConformanceError> {
+    let ask = |probe| plan::ask(probe, options, Some(learnt));
+    let told = |probe, bulk: Option<&Bulk>| match bulk {
+        None => sink(Progress::Started(probe)),
+        Some(bulk) => sink(Progress::Finished(probe, &bulk.transcript)),
+    };
+    bulk::bulks(probes, ask, options, exchange, told).await
 }
 
 /// What depends on the times of other exchanges, with nothing beside it.

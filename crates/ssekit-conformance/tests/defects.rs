@@ -91,6 +91,7 @@ impl Look {
             "heartbeat.interval" => (true, 21_000),
             "heartbeat.idle-start" => (true, 19_000),
             "lifecycle.half-open" => (true, 2_500),
+            _ if id.ends_with("/long") => (true, 2_000),
             _ => (false, 2_000),
         };
         let echo =

@@ -8,7 +8,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use ssekit_record::{EndKind, FaultKind, HttpVersion};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::time::timeout;
 
 use crate::body_reader::BodyReader;
@@ -38,13 +38,9 @@ pub(crate) async fn exchange<S>(
 {
     let (mut source, mut sink) = tokio::io::split(io);
     let mut reader = ResponseReader::new(&request.method, version, rec.limits().head);
-    let bytes = request.bytes(version);
     rec.connection().request_us = Some(rec.now_us());
     deadlines.begin_head(Instant::now());
-    let sending = async {
-        sink.write_all(&bytes).await?;
-        sink.flush().await
-    };
+    let sending = send(request, version, &mut sink);
     tokio::pin!(sending);
     let mut sent = false;
     let mut buf = vec![0; READ];
@@ -68,6 +64,25 @@ pub(crate) async fn exchange<S>(
         }
     }
     reader.after_end(&mut source, &mut buf, rec).await;
+}
+
+/// Writes the request; short content in one write with the head, since some servers take a segment
+/// for a message.
+async fn send<S: AsyncWrite>(
+    request: &Outgoing,
+    version: HttpVersion,
+    sink: &mut WriteHalf<S>,
+) -> io::Result<()> {
+    let mut first = request.head_bytes(version);
+    let short = request.body.whole().filter(|whole| whole.len() <= READ);
+    let mut sent = short.map_or(0, |whole| whole.len() as u64);
+    first.extend_from_slice(short.map_or(&[], |whole| whole));
+    sink.write_all(&first).await?;
+    while let Some(piece) = request.body.piece(sent) {
+        sink.write_all(&piece).await?;
+        sent += piece.len() as u64;
+    }
+    sink.flush().await
 }
 
 /// One read, with the time right after it.

@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use ssekit_record::{EndKind, FaultKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::Upload;
 use crate::deadline::Deadlines;
 use crate::recorder::Recorder;
 use crate::request::{Outgoing, authority, target};
@@ -97,13 +98,18 @@ fn message(request: &Outgoing) -> Result<http::Request<Content>, http::Error> {
     for (name, value) in &request.fields {
         message = message.header(name.as_str(), value.trim_ascii());
     }
-    let content = Bytes::from(request.body.clone());
-    message.body(Content(Some(content).filter(|content| !content.is_empty())))
+    message.body(Content {
+        upload: request.body.clone(),
+        sent: 0,
+    })
 }
 
 /// The content of a request. Where there is none it has no length either: hyper would add
 /// `content-length: 0` to some methods, and what is sent is what the request says and no more.
-struct Content(Option<Bytes>);
+struct Content {
+    upload: Upload,
+    sent: u64,
+}
 
 impl Body for Content {
     type Data = Bytes;
@@ -113,18 +119,20 @@ impl Body for Content {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|content| Ok(Frame::data(content))))
+        let piece = self.upload.piece(self.sent);
+        self.sent += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_none()
+        self.sent >= self.upload.len()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let content = self.0.as_ref();
-        content.map_or_else(SizeHint::default, |content| {
-            SizeHint::with_exact(content.len() as u64)
-        })
+        if self.upload.is_empty() {
+            return SizeHint::default();
+        }
+        SizeHint::with_exact(self.upload.len().saturating_sub(self.sent))
     }
 }
 

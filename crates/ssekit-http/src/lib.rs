@@ -54,6 +54,7 @@ mod response_cursor;
 mod stream_reader;
 mod tap;
 mod tls;
+mod upload;
 
 pub use chunk::{ChunkDecoder, ChunkPart, MAX_SIZE_LINE, MAX_TRAILER};
 pub use client::{Glimpse, Seen, observe};
@@ -65,3 +66,4 @@ pub use options::{Ask, HttpChoice, Limits, Options, TlsIdentity, TlsTrust};
 pub use request::request_bytes;
 pub use response_cursor::{Cutoff, ResponseCursor, ResponseHead, ResponsePart};
 pub use tls::{config as tls_config, config_as as tls_config_as, handshake as tls_handshake};
+pub use upload::Upload;

@@ -2,6 +2,8 @@
 use std::time::Duration;
 use url::Url;
 
+use crate::Upload;
+
 /// One request to make.
 #[derive(Debug, Clone)]
 pub struct Ask {
@@ -16,7 +18,7 @@ pub struct Ask {
     /// Names of fields in `fields` whose values are redacted in the transcript.
     pub secret_fields: Vec<String>,
     /// Content.
-    pub body: Option<Vec<u8>>,
+    pub body: Option<Upload>,
     /// Version.
     pub http: HttpChoice,
 }
@@ -60,6 +62,8 @@ pub struct Limits {
     pub head: usize,
     /// Body as received, and the same again for its decoded form.
     pub body: usize,
+    /// What may follow that: shown to the observer and forgotten. With 0, nothing.
+    pub forgotten: u64,
     /// Slices and chunks recorded.
     pub slices: usize,
 }
@@ -68,6 +72,7 @@ impl Default for Limits {
         Self {
             head: 256 * 1024,
             body: 16 * 1024 * 1024,
+            forgotten: 0,
             slices: 200_000,
         }
     }

@@ -28,6 +28,9 @@ pub(crate) struct Recorder<'o> {
     observer: Option<&'o mut Observer<'o>>,
     transcript: Transcript,
     decoder: Option<ContentDecoder>,
+    /// Bytes after the head, and of the body, also those that are not kept.
+    wire_len: u64,
+    body_len: u64,
     end: Option<End>,
     next: Option<url::Url>,
     remark: String,
@@ -71,6 +74,8 @@ impl<'o> Recorder<'o> {
             observer,
             transcript,
             decoder: None,
+            wire_len: 0,
+            body_len: 0,
             end: None,
             next: None,
             remark: String::new(),
@@ -135,12 +140,12 @@ impl<'o> Recorder<'o> {
 
     /// Bytes after the head so far.
     pub fn wire_len(&self) -> u64 {
-        self.transcript.wire.len()
+        self.wire_len
     }
 
     /// Length of the body so far.
     pub fn body_len(&self) -> u64 {
-        self.transcript.body.len()
+        self.body_len
     }
 
     pub fn fault(&mut self, kind: FaultKind, offset: u64, at_us: u64, detail: impl Into<String>) {
@@ -206,25 +211,27 @@ impl<'o> Recorder<'o> {
         }
     }
 
-    /// Keeps bytes after the head as they came, within the limits; gives what was kept.
+    /// Keeps bytes after the head as they came, within the limits; gives what was taken.
     pub fn wire<'b>(&mut self, bytes: &'b [u8], at_us: u64) -> &'b [u8] {
-        let (kept, full) = self.room(&self.transcript.wire, bytes);
-        self.transcript.wire.push(kept, at_us);
+        let wire = &mut self.transcript.wire;
+        let (taken, full) = take(wire, self.wire_len, &self.limits, bytes, at_us);
+        self.wire_len += taken.len() as u64;
         if let Some(full) = full {
             self.end(EndKind::Limit, at_us, &full);
         }
-        kept
+        taken
     }
 
     /// Keeps content, undoes its coding and shows it.
     pub fn body(&mut self, bytes: &[u8], at_us: u64) {
-        let (kept, full) = self.room(&self.transcript.body, bytes);
-        let offset = self.transcript.body.len();
-        self.transcript.body.push(kept, at_us);
+        let offset = self.body_len;
+        let body = &mut self.transcript.body;
+        let (taken, full) = take(body, offset, &self.limits, bytes, at_us);
+        self.body_len += taken.len() as u64;
         if self.decoder.is_some() {
-            self.content(kept, offset, at_us);
-        } else if !kept.is_empty() {
-            self.show(kept, at_us);
+            self.content(taken, offset, at_us);
+        } else if !taken.is_empty() {
+            self.show(taken, at_us);
         }
         if let Some(full) = full {
             self.end(EndKind::Limit, at_us, &full);
@@ -272,22 +279,11 @@ impl<'o> Recorder<'o> {
         }
     }
 
-    /// What of `bytes` may still be kept, and in words which limit is reached.
-    fn room<'b>(&self, capture: &Capture, bytes: &'b [u8]) -> (&'b [u8], Option<String>) {
-        if capture.slices.len() >= self.limits.slices {
-            let full = format!("stopped after {} slices", self.limits.slices);
-            return (&[], (!bytes.is_empty()).then_some(full));
-        }
-        let room = self.limits.body.saturating_sub(capture.bytes.len());
-        if bytes.len() > room {
-            let full = format!("stopped after {}", in_bytes(self.limits.body));
-            return (&bytes[..room], Some(full));
-        }
-        (bytes, None)
-    }
-
     pub fn chunk(&mut self, chunk: Chunk, at_us: u64) {
         if self.transcript.chunks.len() >= self.limits.slices {
+            if self.limits.forgotten > 0 {
+                return;
+            }
             let full = format!("stopped after {} chunks", self.limits.slices);
             return self.end(EndKind::Limit, at_us, &full);
         }
@@ -324,7 +320,7 @@ impl<'o> Recorder<'o> {
     fn end_content(&mut self) {
         let open = self.decoder.as_ref().and_then(ContentDecoder::finish);
         if let (Some(detail), Some(end), true) = (open, &self.end, self.is_clean()) {
-            let (offset, at_us) = (self.transcript.body.len(), end.at_us);
+            let (offset, at_us) = (self.body_len, end.at_us);
             self.fault(FaultKind::ContentCodingInvalid, offset, at_us, detail);
         }
     }
@@ -343,6 +339,34 @@ impl<'o> Recorder<'o> {
         }
         (self.transcript, self.next)
     }
+}
+
+/// Takes what is within the limits after `before` bytes, and keeps what may be kept. Gives what it took,
+/// and in words which limit is reached.
+fn take<'b>(
+    capture: &mut Capture,
+    before: u64,
+    limits: &Limits,
+    bytes: &'b [u8],
+    at_us: u64,
+) -> (&'b [u8], Option<String>) {
+    let crowded = capture.slices.len() >= limits.slices;
+    if crowded && limits.forgotten == 0 {
+        let full = format!("stopped after {} slices", limits.slices);
+        return (&[], (!bytes.is_empty()).then_some(full));
+    }
+    let most = limits.forgotten.saturating_add(limits.body as u64);
+    let room = usize::try_from(most.saturating_sub(before)).unwrap_or(usize::MAX);
+    let taken = &bytes[..bytes.len().min(room)];
+    if !crowded && before == capture.len() {
+        let kept = limits.body.saturating_sub(capture.bytes.len());
+        capture.push(&taken[..taken.len().min(kept)], at_us);
+    }
+    let full = (bytes.len() > room).then(|| {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        format!("stopped after {}", in_bytes(most))
+    });
+    (taken, full)
 }
 
 /// A size in words: whole MiB or KiB where it is, else bytes.

@@ -15,6 +15,7 @@ use crate::stream_reader::StreamReader;
 use crate::{Ask, HttpChoice, Limits};
 
 const LIMITS: Limits = Limits {
+    forgotten: 0,
     head: 4096,
     body: 16 * 1024,
     slices: 4096,

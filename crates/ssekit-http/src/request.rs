@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 use ssekit_record::{Field, HttpVersion, REDACTED, Request, is_secret_field, redact_url};
 use url::{Host, Url};
 
-use crate::{Ask, HttpChoice, HttpError};
+use crate::{Ask, HttpChoice, HttpError, Upload};
 
 /// Refuses what HTTP cannot carry.
 ///
@@ -32,12 +32,12 @@ pub(crate) fn validate(ask: &Ask) -> Result<(), HttpError> {
         }
     }
     for (name, value) in &ask.fields {
-        validate_field(name, value, ask.body.as_ref().map_or(0, Vec::len))?;
+        validate_field(name, value, ask.body.as_ref().map_or(0, Upload::len))?;
     }
     Ok(())
 }
 
-fn validate_field(name: &str, value: &[u8], body_len: usize) -> Result<(), HttpError> {
+fn validate_field(name: &str, value: &[u8], body_len: u64) -> Result<(), HttpError> {
     if HeaderName::from_bytes(name.as_bytes()).is_err() {
         return Err(HttpError::Request(format!("{name:?} is not a field name")));
     }
@@ -66,7 +66,7 @@ pub(crate) struct Outgoing {
     pub method: String,
     pub url: Url,
     pub fields: Vec<(String, Vec<u8>)>,
-    pub body: Vec<u8>,
+    pub body: Upload,
     secret_fields: Vec<String>,
 }
 
@@ -85,7 +85,7 @@ impl Outgoing {
             fields.extend(credentials(&ask.url).map(|c| ("Authorization".to_owned(), c)));
         }
         let promised = matches!(ask.method.as_str(), "POST" | "PUT" | "PATCH");
-        let body = ask.body.clone().unwrap_or_default();
+        let body = ask.body.clone().unwrap_or_else(|| Vec::new().into());
         if (ask.body.is_some() || promised) && !named("content-length") {
             let length = body.len().to_string().into_bytes();
             fields.push(("Content-Length".to_owned(), length));
@@ -114,8 +114,8 @@ impl Outgoing {
         request
     }
 
-    /// The bytes of the request on HTTP/1.
-    pub fn bytes(&self, version: HttpVersion) -> Vec<u8> {
+    /// The bytes of the request on HTTP/1 before its content.
+    pub fn head_bytes(&self, version: HttpVersion) -> Vec<u8> {
         let mut out = format!("{} {} {version}\r\n", self.method, target(&self.url)).into_bytes();
         for (name, value) in &self.fields {
             out.extend_from_slice(name.as_bytes());
@@ -124,7 +124,6 @@ impl Outgoing {
             out.extend_from_slice(b"\r\n");
         }
         out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(&self.body);
         out
     }
 
@@ -135,7 +134,7 @@ impl Outgoing {
             url: redact_url(&self.url),
             version,
             fields: self.fields.iter().map(|f| self.record_field(f)).collect(),
-            body_len: self.body.len() as u64,
+            body_len: self.body.len(),
         }
     }
 
@@ -170,7 +169,10 @@ fn credentials(url: &Url) -> Option<Vec<u8>> {
 /// When HTTP cannot carry it.
 pub fn request_bytes(ask: &Ask) -> Result<Vec<u8>, HttpError> {
     validate(ask)?;
-    Ok(Outgoing::new(ask).bytes(HttpVersion::Http11))
+    let request = Outgoing::new(ask);
+    let mut bytes = request.head_bytes(HttpVersion::Http11);
+    bytes.extend_from_slice(&request.body.to_vec());
+    Ok(bytes)
 }
 
 /// Fields that HTTP/2 does not carry (RFC 9113 section 8.2.2).

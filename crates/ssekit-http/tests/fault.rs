@@ -256,6 +256,7 @@ async fn limits_on_what_is_kept() {
         head: 1000,
         body: 2048,
         slices: 5,
+        forgotten: 0,
     };
     let options = Options {
         limits,

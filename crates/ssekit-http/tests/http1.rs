@@ -100,7 +100,7 @@ async fn request_is_sent_as_given_and_secrets_are_not_kept() {
     ask.fields.push(("X-Mine".into(), b"t0p".to_vec()));
     ask.secret_fields = vec!["x-mine".into()];
     ask.fields.remove(1);
-    ask.body = Some(b"{}".to_vec());
+    ask.body = Some(b"{}".to_vec().into());
     ask.http = HttpChoice::Http10;
     let seen = watch(&ask, &options()).await;
     let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());

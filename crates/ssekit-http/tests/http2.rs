@@ -90,7 +90,7 @@ async fn request_and_response_of_a_hyper_server() {
     let url = Url::parse(&url).unwrap();
     let mut ask = ask2(&url);
     ask.method = "POST".into();
-    ask.body = Some(b"hi".to_vec());
+    ask.body = Some(b"hi".to_vec().into());
     for name in ["Connection", "Keep-Alive", "Transfer-Encodings", "Host"] {
         ask.fields.push((name.into(), b"x".to_vec()));
     }

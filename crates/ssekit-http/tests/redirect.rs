@@ -22,7 +22,7 @@ async fn relative_redirects_are_followed_with_everything() {
     let (url, served) = serve(vec![moved(307, "../b?token=t0p"), events()]).await;
     let mut ask = ask(&url.join("/x/a").unwrap());
     ask.method = "POST".into();
-    ask.body = Some(b"hi".to_vec());
+    ask.body = Some(b"hi".to_vec().into());
     ask.fields.push(("Authorization".into(), b"t0p".to_vec()));
     let seen = watch(&ask, &options()).await;
     assert_seen(&seen, EndKind::Clean, &[], ":\n\n");
@@ -42,7 +42,7 @@ async fn see_other_and_moved_posts_become_get_without_content() {
         let (url, served) = serve(vec![moved(status, "/b"), events()]).await;
         let mut ask = ask(&url);
         ask.method = "POST".into();
-        ask.body = Some(b"hi".to_vec());
+        ask.body = Some(b"hi".to_vec().into());
         ask.fields.push(("Content-Type".into(), b"a/b".to_vec()));
         watch(&ask, &options()).await;
         let request = served.await.unwrap().remove(1);

@@ -455,7 +455,10 @@ impl Form {
                 .map(|(name, value)| (name.clone(), filled(value).into_bytes()))
                 .collect(),
             secret_fields: Vec::new(),
-            body: self.body.as_ref().map(|body| filled(body).into_bytes()),
+            body: self
+                .body
+                .as_ref()
+                .map(|body| filled(body).into_bytes().into()),
             http: HttpChoice::Http11,
         };
         Ok((request_bytes(&ask)?, url))

@@ -128,7 +128,7 @@ impl Quick {
             url: self.url.clone(),
             fields,
             secret_fields: Vec::new(),
-            body: self.body.clone(),
+            body: self.body.clone().map(Into::into),
             http: HttpChoice::Http11,
         };
         Ok(request_bytes(&ask)?)

@@ -6,6 +6,7 @@
 //! in these types; reports see nothing else.
 
 mod baseline;
+mod bulk;
 mod capture;
 mod check;
 mod consistency;
@@ -29,6 +30,7 @@ mod threshold;
 mod transcript;
 
 pub use baseline::{Acceptance, BaselineEntry, StaleEntry};
+pub use bulk::{Bulk, Difference};
 pub use capture::{Capture, Slice};
 pub use check::{CheckOutcome, CheckRecord, CheckSummary, ProbeSummary};
 pub use distribution::{Distribution, DistributionError};

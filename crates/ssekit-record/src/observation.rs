@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{SCHEMA, Session, Transcript};
+use crate::{Bulk, SCHEMA, Session, Transcript};
 
 /// Everything one run saw: the file behind `--save` and `ssekit check FILE`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +28,9 @@ pub struct Observation {
     /// Connections with several streams.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sessions: Vec<Session>,
+    /// Values of many megabytes that were sent through the echo endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bulks: Vec<Bulk>,
     /// Exchanges that were not made, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
@@ -76,6 +79,7 @@ impl Observation {
             subject: None,
             transcripts: Vec::new(),
             sessions: Vec::new(),
+            bulks: Vec::new(),
             skipped: Vec::new(),
         }
     }

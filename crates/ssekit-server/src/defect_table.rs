@@ -875,6 +875,21 @@ pub(crate) const TABLE: &[DefectEntry] = &[
     ),
     D::new("data.large", Echo(E::CutAt(65_536)), "cuts data at 64 KiB"),
     D::new(
+        "data.large/cut",
+        Echo(E::CutAt(2 << 20)),
+        "cuts data at 2 MiB",
+    ),
+    D::new(
+        "data.large/changed",
+        Echo(E::ChangeAt(5 << 20)),
+        "changes a character of data after 5 MiB",
+    ),
+    D::new(
+        "data.large/long",
+        Echo(E::CutAt(16 << 20)),
+        "cuts data at 16 MiB",
+    ),
+    D::new(
         "event.injection",
         Echo(E::RawType),
         "writes line ends in an event type as they are",

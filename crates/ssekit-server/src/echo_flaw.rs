@@ -105,6 +105,7 @@ fn data_lines(flaw: E, data: &str) -> Option<String> {
         E::NoCr => text = data.replace('\r', ""),
         E::TrimEnd => text.truncate(text.trim_end_matches('\n').len()),
         E::NoColon => text = text.trim_start_matches(':').to_owned(),
+        E::ChangeAt(at) if text.get(at..at + 1).is_some() => text.replace_range(at..at + 1, "."),
         E::CutAt(size) => text = text.chars().take(size).collect(),
         E::UnicodeLines => {
             let ends = ['\u{85}', '\u{2028}', '\u{2029}', '\u{b}', '\u{c}'];

@@ -252,6 +252,8 @@ pub(crate) enum EchoFlaw {
     UnicodeLines,
     /// Data is cut at this many characters.
     CutAt(usize),
+    /// Changes the character at this place of data, where there is one.
+    ChangeAt(usize),
     /// The event type is written as it is, line ends included.
     RawType,
     /// An event type that is not ASCII is left out.

@@ -222,26 +222,6 @@ pub(super) const RULES: &[Rule] = &[
         judge: |case| exact(case, &[C::DataUnicodeBreaks, C::DataBom]),
     },
     Rule {
-        id: "data.large",
-        title: "How large an event may be",
-        level: Level::Info,
-        needs: Needs::Echo,
-        applies: Applies::Stream,
-        probes: &[
-            P::Capabilities,
-            P::Echo(C::CanaryData),
-            P::Echo(C::DataLarge),
-            P::Echo(C::DataLargeLines),
-        ],
-        sources: &[HTML_PARSING],
-        expected: "1 MiB of data arrives, in one line and in many; a smaller limit is worth knowing",
-        impact: "Events above the limit are lost.",
-        remedy: "Say what the limit is, and refuse what is above it instead of cutting it.",
-        good: "1 MiB in, 1 MiB out",
-        bad: "1 MiB in, 64 KiB out",
-        judge: |case| limit(case, &[C::DataLarge, C::DataLargeLines]),
-    },
-    Rule {
         id: "event.injection",
         title: "An event type cannot forge a field or an event",
         level: Level::Must,
@@ -584,26 +564,6 @@ fn forge(case: &Case<'_>, values: &[C]) -> Judgement {
     judge(case, values, |sent| sent.forged())
 }
 
-/// As [`exact`]; a limit is no fault, so whatever did not arrive is told.
-fn limit(case: &Case<'_>, values: &[C]) -> Judgement {
-    if let Err(judgement) = offered(case, values) {
-        return judgement;
-    }
-    for value in values {
-        let what = match Outcome::of(case, *value) {
-            Some(Outcome::Refused(status)) => format!("refused with {status}"),
-            Some(Outcome::Broken(what)) => what,
-            Some(Outcome::Sent(sent)) => match sent.wrong() {
-                Some(what) => what,
-                None => continue,
-            },
-            None => return Judgement::unverified("the value was not sent"),
-        };
-        return Judgement::info(format!("{}: {what}", value.about()));
-    }
-    Judgement::pass("1 MiB of data arrived whole, in one line and in many")
-}
-
 /// What was seen of the values of a rule.
 #[derive(Default)]
 struct Tally {
@@ -673,7 +633,7 @@ impl Tally {
 }
 
 /// Whether the endpoint offers the member the values are given as, proved by its canary.
-fn offered(case: &Case<'_>, values: &[C]) -> Result<(), Judgement> {
+pub(super) fn offered(case: &Case<'_>, values: &[C]) -> Result<(), Judgement> {
     let (Some(value), Some(document)) = (values.first(), case.transcript(P::Capabilities)) else {
         return Err(Judgement::unverified("no echo endpoint was asked"));
     };

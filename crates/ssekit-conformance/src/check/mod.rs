@@ -32,6 +32,7 @@ mod id;
 mod ill_formed;
 mod json;
 mod lag;
+mod large;
 mod lifecycle;
 mod line;
 mod media_type;
@@ -48,7 +49,7 @@ mod resume_tests;
 mod retry;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, dead_code)]
-mod sample;
+pub(crate) mod sample;
 mod sighting;
 mod source;
 mod staged;
@@ -60,7 +61,7 @@ mod stray;
 use crate::Rule;
 
 /// Every group, in the order of the catalogue.
-pub(crate) const GROUPS: [&[Rule]; 34] = [
+pub(crate) const GROUPS: [&[Rule]; 35] = [
     status::RULES,
     media_type::RULES,
     negotiation::RULES,
@@ -78,6 +79,7 @@ pub(crate) const GROUPS: [&[Rule]; 34] = [
     retry::RULES,
     heartbeat::RULES,
     fidelity::RULES,
+    large::RULES,
     resume::RULES,
     chained::RULES,
     cors::RULES,

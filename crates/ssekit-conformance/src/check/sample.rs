@@ -15,16 +15,16 @@ const LEFT_MS: u64 = 3_010;
 /// A transcript under construction. It begins as the main probe's: a GET over HTTP/1.1, answered
 /// after 10 ms with 200 and `text/event-stream`, not chunked, left by ssekit 3 s after the head.
 #[derive(Debug, Clone)]
-pub(super) struct Sample(pub(super) Transcript);
+pub(crate) struct Sample(pub(crate) Transcript);
 
 impl Sample {
     /// A stream whose bytes arrive in one slice, 1 ms after the head.
-    pub(super) fn stream(bytes: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn stream(bytes: impl AsRef<[u8]>) -> Self {
         Self::slices([(HEAD_MS + 1, bytes)])
     }
 
     /// A stream whose slices arrive at these times, in milliseconds since the exchange began.
-    pub(super) fn slices(slices: impl IntoIterator<Item = (u64, impl AsRef<[u8]>)>) -> Self {
+    pub(crate) fn slices(slices: impl IntoIterator<Item = (u64, impl AsRef<[u8]>)>) -> Self {
         let mut body = Capture::default();
         for (at_ms, bytes) in slices {
             body.push(bytes.as_ref(), at_ms * 1000);
@@ -100,7 +100,7 @@ impl Sample {
     }
 
     /// A response that is not 200, or not an event stream.
-    pub(super) fn answer(status: u16, content_type: &str, body: &str) -> Self {
+    pub(crate) fn answer(status: u16, content_type: &str, body: &str) -> Self {
         let sample = Self::stream(body).status(status);
         let sample = sample.without_field("Content-Type");
         let sample = match content_type {
@@ -118,7 +118,7 @@ impl Sample {
     }
 
     /// As this probe's.
-    pub(super) fn by(mut self, probe: Probe) -> Self {
+    pub(crate) fn by(mut self, probe: Probe) -> Self {
         self.0.probe = probe.name().into();
         self
     }
@@ -206,7 +206,7 @@ impl Sample {
     }
 
     /// Ended by the server, cleanly, at this time in milliseconds.
-    pub(super) fn ended(mut self, at_ms: u64) -> Self {
+    pub(crate) fn ended(mut self, at_ms: u64) -> Self {
         if !self.0.chunks.is_empty() {
             self.0.chunks.push(Chunk {
                 wire_offset: self.0.wire.len(),
