@@ -1,7 +1,7 @@
 //! From an observation to a record.
 
 use ssekit_record::{
-    CheckOutcome, CheckRecord, CheckSummary, EndKind, FaultKind, Finding, Level, Observation,
+    Bulk, CheckOutcome, CheckRecord, CheckSummary, EndKind, FaultKind, Finding, Level, Observation,
     ProbeSummary, SCHEMA, Source, Transcript, Verdict,
 };
 
@@ -65,6 +65,7 @@ pub(crate) fn judge_by(
                     .map(|s| &s.transcript),
             )
             .map(|t| probe_summary(t, &case))
+            .chain(observation.bulks.iter().map(bulk_summary))
             .collect(),
         checks,
     }
@@ -280,6 +281,22 @@ fn about(name: &str) -> &'static str {
     let mut known = read.copied().chain([Probe::Main]);
     let found = known.find(|probe| probe.name() == name);
     found.map_or("", Probe::about)
+}
+
+/// Of a value of which only the beginning was kept.
+fn bulk_summary(bulk: &Bulk) -> ProbeSummary {
+    let transcript = &bulk.transcript;
+    let around = u64::from(bulk.before) + u64::from(bulk.after);
+    let summary = ProbeSummary::of(
+        transcript,
+        about(&transcript.probe),
+        bulk.events.saturating_add(around),
+    );
+    ProbeSummary {
+        bytes: bulk.body_len,
+        arrivals: Vec::new(),
+        ..summary
+    }
 }
 
 fn probe_summary(transcript: &Transcript, case: &Case<'_>) -> ProbeSummary {

@@ -78,10 +78,12 @@ fn is_search(request: &Received) -> bool {
 
 /// What the report says was sent is what others received, and nothing else was sent.
 fn assert_told_truly(checked: &Checked, requests: &[Received]) {
+    let bulks = checked.observation.bulks.iter().map(|b| &b.transcript);
     let told: BTreeMap<Key, &str> = checked
         .observation
         .transcripts
         .iter()
+        .chain(bulks)
         .map(|t| (recorded(&t.request), t.probe.as_str()))
         .collect();
     let seen: BTreeSet<Key> = requests.iter().map(received).collect();

@@ -168,7 +168,7 @@ fn ask(at: &Url, view: &View, options: &ProxyOptions, through: bool) -> Ask {
         url: at.clone(),
         secret_fields: secrets(&options.secret_fields, &fields),
         fields,
-        body: Some(view.script.to_json().into_bytes()),
+        body: Some(view.script.to_json().into_bytes().into()),
         http: if through {
             options.http
         } else {

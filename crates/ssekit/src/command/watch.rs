@@ -158,7 +158,7 @@ impl<'a> View<'a> {
             url: target.clone(),
             fields,
             secret_fields: request.secret_fields.clone(),
-            body: request.body.clone(),
+            body: request.body.clone().map(Into::into),
             http: request.http,
         }
     }
