@@ -407,7 +407,7 @@ impl<'a> Assembly<'a> {
             ssekit: env!("CARGO_PKG_VERSION").to_owned(),
             started_unix_ms: self.clock.wall_us(0) / 1000,
             elapsed_us: self.end_us,
-            http: (run.count.opened > 0).then(|| "1.1".to_owned()),
+            http: spoken(run.heads),
             scenario: job.scenario.clone(),
             shard: job.shard,
             streams: StreamCounts::of(&run.count, job.planned, peak),
@@ -571,6 +571,15 @@ fn join(row: &mut Row, next: Row) {
     for (mine, theirs) in row.populations.iter_mut().zip(&next.populations) {
         mine.scope.add(&theirs.scope);
     }
+}
+
+/// The versions of HTTP in which heads came, if any did.
+fn spoken(heads: [u64; 2]) -> Option<String> {
+    let spoken = ["1.1", "2"].into_iter().zip(heads);
+    let spoken: Vec<_> = spoken
+        .filter_map(|(version, heads)| (heads > 0).then_some(version))
+        .collect();
+    (!spoken.is_empty()).then(|| spoken.join(" and "))
 }
 
 fn live(part: &Interval) -> Live {

@@ -53,6 +53,8 @@ pub enum Cause {
     Goaway,
     /// The server reset the stream (HTTP/2).
     RstStream,
+    /// The server did not begin the stream (HTTP/2): it has too many, or is about to go.
+    RefusedStream,
     /// The end marker came.
     End,
     /// Closed by the generator, as the plan said.
@@ -116,6 +118,7 @@ impl fmt::Display for Cause {
             Self::Io => "io",
             Self::Goaway => "goaway",
             Self::RstStream => "rst_stream",
+            Self::RefusedStream => "refused_stream",
             Self::End => "end",
             Self::Client => "client",
         })

@@ -4,6 +4,7 @@ use ssekit_record::{Aborted, LoadFinding, LoadRecord, ThresholdResult, Verdict};
 
 use crate::assembly::quantile;
 use crate::cause::Cause;
+use crate::dial::Sharing;
 use crate::expectation::BURST_WINDOW_US;
 use crate::job::Job;
 use crate::metric::Metric;
@@ -24,6 +25,7 @@ pub(crate) struct Ending {
 /// Judges thresholds and the generator, and says the outcome.
 pub(crate) fn judge(record: &mut LoadRecord, job: &Job, run: &Tally, ending: Ending) {
     record.findings.extend(burst(job, run));
+    record.findings.extend(shared(job, run));
     record.findings.extend(generator(record, job, run, &ending));
     record.findings.extend(search(record, job));
     let thresholds = job.thresholds.iter();
@@ -157,6 +159,31 @@ fn burst(job: &Job, run: &Tally) -> Option<LoadFinding> {
             ),
         ),
     }
+}
+
+/// Connections that the server let carry fewer streams than were asked for.
+fn shared(job: &Job, run: &Tally) -> Option<LoadFinding> {
+    let allowed = run.allowed?;
+    let mut roles = job.populations.iter().map(|population| &population.role);
+    let asked = roles.find_map(|role| match role.dialer.sharing {
+        Sharing::Always(asked) | Sharing::AsAgreed(asked) => Some(asked),
+        Sharing::Never => None,
+    })?;
+    let detail = match allowed {
+        0 => {
+            "The server allows no stream on a connection (SETTINGS_MAX_CONCURRENT_STREAMS).".into()
+        }
+        _ => format!(
+            "The server allows {allowed} streams on a connection \
+             (SETTINGS_MAX_CONCURRENT_STREAMS) and {asked} were asked for, so more connections \
+             were opened."
+        ),
+    };
+    Some(LoadFinding {
+        id: "connection.streams".into(),
+        verdict: Verdict::Info,
+        detail,
+    })
 }
 
 /// What the generator says of itself.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ssekit_record::{ScenarioSummary, Shard, Threshold};
+use ssekit_scenario::load::Demand;
 
 use crate::publisher::Publisher;
 use crate::shift::Script;
@@ -26,6 +27,8 @@ pub struct Job {
     pub plan: Plan,
     /// Streams of the plan.
     pub planned: u64,
+    /// What the plan asks of this machine.
+    pub demand: Demand,
     /// Phases without gaps, from 0 on; there is at least one.
     pub phases: Vec<JobPhase>,
     /// What must hold.
@@ -177,14 +180,16 @@ impl Job {
         self.thresholds.iter().any(|threshold| threshold.abort)
     }
 
-    /// Streams that this machine must be able to hold. Of a search that ends by itself this is the
-    /// first step: where it ends is what it is to find.
-    pub(crate) fn demanded(&self) -> u64 {
+    /// What this machine must be able to give. Of a search that ends by itself this is the first step:
+    /// where it ends is what it is to find.
+    pub(crate) fn demanded(&self) -> Demand {
         let search = self
             .search
             .as_ref()
             .filter(|search| search.stop_on.is_some());
-        search.map_or(self.planned, |search| search.streams.0.min(self.planned))
+        search.map_or(self.demand, |search| {
+            self.demand.limited_to(search.streams.0)
+        })
     }
 
     /// Starts of this shard that are due before a time.

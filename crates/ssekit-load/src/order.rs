@@ -15,7 +15,7 @@ use ssekit_scenario::load::{
 };
 use url::Url;
 
-use crate::dial::Dialer;
+use crate::dial::{Dialer, Sharing, Tls};
 use crate::error::LoadError;
 use crate::expectation::{End, Expectation, Published, Sequence};
 use crate::job::{Job, JobPhase, Population, Search, Storm, Validity};
@@ -64,12 +64,13 @@ impl Order {
         self.supported()?;
         let plan = Arc::new(LoadPlan::new(scenario).map_err(LoadError::Scenario)?);
         let planned = plan.planned(self.shard);
+        let connections = plan.demand(scenario, Shard::default()).peak_connections;
         let all = plan.populations().iter().enumerate();
         let populations: Result<Vec<_>, LoadError> = all
             .map(|(index, population)| {
                 Ok(Population {
                     name: population.name.clone(),
-                    role: self.role(&plan, index)?,
+                    role: self.role(&plan, index, connections)?,
                 })
             })
             .collect();
@@ -80,6 +81,7 @@ impl Order {
             populations: populations?,
             plan: acts(&plan, self.shard),
             planned,
+            demand: plan.demand(scenario, self.shard),
             phases: phases(&plan),
             thresholds: scenario.thresholds(),
             validity: validity(scenario),
@@ -128,10 +130,6 @@ impl Order {
         });
         let (shard, validity) = (&self.scenario.shard, &self.scenario.validity);
         let unsupported = [
-            (
-                target.http == Http::Auto && target.streams_per_connection.is_some(),
-                "target.streams_per_connection where target.http is \"auto\"",
-            ),
             (target.compression, "target.compression"),
             (target.source_ports.is_some(), "target.source_ports"),
             (
@@ -178,7 +176,14 @@ impl Order {
         self.scenario.target.timeout.map_or(TIMEOUT, |time| time.0)
     }
 
-    fn role(&self, plan: &Arc<LoadPlan>, index: usize) -> Result<Role, LoadError> {
+    /// What the streams of a population have in common; `connections` at once are those of all
+    /// populations and shards.
+    fn role(
+        &self,
+        plan: &Arc<LoadPlan>,
+        index: usize,
+        connections: u64,
+    ) -> Result<Role, LoadError> {
         let planned = &plan.populations()[index];
         let population = planned.index.map(|index| &self.scenario.populations[index]);
         let (requests, url) = self.requests(planned.index)?;
@@ -191,10 +196,9 @@ impl Order {
             } else {
                 expectation(&self.scenario.expect)
             },
-            dialer: self.dialer(
-                &url,
-                !is_publisher && self.scenario.target.http == Http::Http2,
-            )?,
+            dialer: self
+                .dialer(&url, self.sharing(planned.kind))?
+                .with_ports(connections, self.shard),
             requests,
             reconnect: reconnect(&self.scenario.reconnect),
             head_timeout: self.timeout(),
@@ -246,14 +250,22 @@ impl Order {
         Ok((Requests::Each(Arc::new(each)), url))
     }
 
-    /// How to connect; `shares` where streams share connections, over HTTP/2.
-    fn dialer(&self, url: &Url, shares: bool) -> Result<Dialer, LoadError> {
+    /// Whether the streams of such a population share connections. A slow reader would hold up others
+    /// on its connection, so where the version is left to the server it has its own.
+    fn sharing(&self, kind: PopulationKind) -> Sharing {
         let target = &self.scenario.target;
-        let choice = if shares {
-            HttpChoice::Http2
-        } else {
-            HttpChoice::Http11
-        };
+        let is_tls = target.url.starts_with("https:");
+        match (kind, target.http) {
+            (PopulationKind::Publisher, _) | (_, Http::Http11) => Sharing::Never,
+            (_, Http::Http2) => Sharing::Always(self.scenario.per_connection()),
+            (PopulationKind::Slow, Http::Auto) => Sharing::Never,
+            (_, Http::Auto) if is_tls => Sharing::AsAgreed(self.scenario.per_connection()),
+            (_, Http::Auto) => Sharing::Never,
+        }
+    }
+
+    fn dialer(&self, url: &Url, sharing: Sharing) -> Result<Dialer, LoadError> {
+        let target = &self.scenario.target;
         let mut sources = Vec::new();
         for text in &target.source_ips {
             sources.extend(source_addresses(text)?);
@@ -261,9 +273,10 @@ impl Order {
         Ok(Dialer {
             targets: self.targets(url)?,
             sources,
+            ports: None,
             recv_buffer: target.recv_buffer.map(|size| size.0 as usize),
-            tls: self.tls(url, choice)?,
-            streams_per_connection: shares.then(|| self.scenario.per_connection()),
+            tls: self.tls(url, sharing)?,
+            sharing,
             connect_timeout: self.timeout(),
         })
     }
@@ -288,11 +301,7 @@ impl Order {
         Ok(targets)
     }
 
-    fn tls(
-        &self,
-        url: &Url,
-        choice: HttpChoice,
-    ) -> Result<Option<(Arc<rustls::ClientConfig>, Url)>, LoadError> {
+    fn tls(&self, url: &Url, sharing: Sharing) -> Result<Option<Tls>, LoadError> {
         if url.scheme() != "https" {
             return Ok(None);
         }
@@ -306,17 +315,27 @@ impl Order {
             ca_pem,
             insecure: tls.insecure,
         };
-        let mut config = tls_config_as(self.identity()?.as_ref(), &trust, choice)?;
-        if tls.resume == Some(false) {
-            Arc::make_mut(&mut config).resumption = rustls::client::Resumption::disabled();
-        }
+        let identity = self.identity()?;
+        let config = |choice| -> Result<Arc<rustls::ClientConfig>, LoadError> {
+            let mut config = tls_config_as(identity.as_ref(), &trust, choice)?;
+            if tls.resume == Some(false) {
+                Arc::make_mut(&mut config).resumption = rustls::client::Resumption::disabled();
+            }
+            Ok(config)
+        };
+        let own = config(HttpChoice::Http11)?;
+        let shared = match sharing {
+            Sharing::Never => own.clone(),
+            Sharing::Always(_) => config(HttpChoice::Http2)?,
+            Sharing::AsAgreed(_) => config(HttpChoice::Auto)?,
+        };
         let mut url = url.clone();
         if let Some(name) = &tls.sni
             && url.set_host(Some(name)).is_err()
         {
             return refuse(format!("target.tls.sni: {name:?} is not a host name"));
         }
-        Ok(Some((config, url)))
+        Ok(Some(Tls { url, shared, own }))
     }
 
     /// The client certificate.
@@ -346,7 +365,7 @@ impl Order {
             let (_, url) = form.bytes(&sample)?;
             Ok(Publisher {
                 role: index,
-                dialer: self.dialer(&url, false)?,
+                dialer: self.dialer(&url, Sharing::Never)?,
                 publications: publications(plan, &form, index, self.shard, self.scenario.seed),
                 timeout: self.timeout(),
             })

@@ -22,6 +22,8 @@ struct Inside {
     made: u64,
     /// Streams that the server allows on one, as it said last.
     allowed: Option<u64>,
+    /// Whether the server chose HTTP/1.1, where there is nothing to share.
+    is_unshared: bool,
 }
 
 impl Pool {
@@ -54,6 +56,18 @@ impl Pool {
         if !session.is_listed.replace(true) {
             self.inside.borrow_mut().roomy.push(session.clone());
         }
+    }
+
+    /// Each stream has a connection of its own from now on.
+    pub fn dissolve(&self) {
+        let mut inside = self.inside.borrow_mut();
+        inside.is_unshared = true;
+        inside.roomy.clear();
+    }
+
+    /// Whether each stream has a connection of its own.
+    pub fn is_unshared(&self) -> bool {
+        self.inside.borrow().is_unshared
     }
 
     /// The server allows so many streams on a connection.

@@ -1,46 +1,40 @@
 //! Before a run: whether this machine can hold it. What can be raised is raised; for the rest the
 //! remedy is said.
 
+mod machine;
+
+use self::machine::Machine;
+use crate::dial::{Dialer, Sharing};
 use crate::error::LoadError;
 use crate::job::Job;
 
-/// Descriptors besides those of streams.
+/// Descriptors of a process besides those of connections.
 const OTHER_DESCRIPTORS: u64 = 64;
-/// Memory of a stream without TLS: our own state, and the least the kernel keeps for a socket.
-const BYTES_PER_STREAM: u64 = 6 * 1024;
-/// The same with TLS.
-const BYTES_PER_TLS_STREAM: u64 = 40 * 1024;
+/// Processes of one run at most.
+const MAX_PROCESSES: u64 = 64;
+/// What the system keeps for a socket of ours that nothing waits in, in bytes, as measured
+/// (reports/bench/load/scale.md).
+const SOCKET_BYTES: u64 = 4 * 1024;
 
-/// Refuses what cannot work, before the network is touched.
+/// Refuses what cannot work, before the network is touched. `processes` share the run evenly; each
+/// has a limit of descriptors of its own, while ports and memory are those of the machine.
 ///
 /// # Errors
 /// Which resource is short, by how much, and what to do.
-pub fn check(job: &Job) -> Result<(), LoadError> {
+pub fn check(job: &Job, processes: u32) -> Result<(), LoadError> {
     slow_readers(job)?;
-    descriptors(connections(job).saturating_add(OTHER_DESCRIPTORS))?;
-    ports(job)?;
-    memory(job)
-}
-
-/// Connections at once at most: as many as streams unless these share them.
-fn connections(job: &Job) -> u64 {
-    let shared = job
-        .populations
-        .iter()
-        .map(|population| population.role.dialer.streams_per_connection);
-    // Each worker and population fills connections of its own.
-    let own = (job.workers.max(1) * job.populations.len()) as u64;
-    let fewest = shared.map(|streams| streams.unwrap_or(1)).min();
-    let each = fewest.unwrap_or(1).max(1);
-    let spare = if each > 1 { own } else { 0 };
-    let streams = job.demanded();
-    (streams.div_ceil(each) + spare).min(streams)
+    let need = Need::of(job, processes);
+    let machine = Machine::look();
+    let judged = need.judge(&machine);
+    judged.map_err(LoadError::Preflight)?;
+    machine::raise_descriptors(need.descriptors());
+    Ok(())
 }
 
 /// On a shared connection a slow reader would hold up the others.
 fn slow_readers(job: &Job) -> Result<(), LoadError> {
     let mut populations = job.populations.iter().map(|population| &population.role);
-    if populations.any(|role| role.pace.is_some() && role.dialer.streams_per_connection.is_some()) {
+    if populations.any(|role| role.pace.is_some() && role.dialer.sharing != Sharing::Never) {
         return Err(LoadError::Preflight(
             "slow readers need a connection each: set target.http to \"1.1\"".into(),
         ));
@@ -48,90 +42,189 @@ fn slow_readers(job: &Job) -> Result<(), LoadError> {
     Ok(())
 }
 
-#[cfg(unix)]
-fn descriptors(needed: u64) -> Result<(), LoadError> {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
-        return Ok(());
-    };
-    if soft >= needed || hard >= needed && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
-        return Ok(());
-    }
-    let processes = needed.div_ceil(hard.saturating_sub(OTHER_DESCRIPTORS).max(1));
-    Err(LoadError::Preflight(format!(
-        "{needed} file descriptors are needed and {hard} allowed: use --processes {processes}, or raise \
-         the hard limit (`ulimit -Hn {needed}` as root, or LimitNOFILE= of systemd)"
-    )))
+/// What a run needs.
+#[derive(Debug, Clone)]
+struct Need {
+    /// Connections at once.
+    connections: u64,
+    /// Ports for each destination, those of connections closed a short time ago included.
+    ports: u64,
+    /// Destination addresses, and source addresses for each: every pair has all ports.
+    destinations: u64,
+    sources: u64,
+    /// Whether all destinations are on this machine.
+    is_local: bool,
+    /// Streams at once.
+    streams: u64,
+    /// Memory of our processes, in bytes.
+    memory: u64,
+    /// Processes that share the run.
+    processes: u64,
+    /// Whether the server may let streams share connections, which is not known yet.
+    may_share: bool,
 }
 
-#[cfg(not(unix))]
-fn descriptors(_: u64) -> Result<(), LoadError> {
-    Ok(())
-}
-
-/// Ports the system hands out, from Linux's own setting; `None` where it cannot be read.
-fn port_count() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
-    let mut ends = text.split_whitespace().map(str::parse::<u64>);
-    let (Some(Ok(first)), Some(Ok(last))) = (ends.next(), ends.next()) else {
-        return None;
-    };
-    Some(last.checked_sub(first)? + 1)
-}
-
-fn ports(job: &Job) -> Result<(), LoadError> {
-    let Some(ports) = port_count() else {
-        return Ok(());
-    };
-    let pairs = job.populations.iter().map(|population| {
-        let dialer = &population.role.dialer;
-        dialer.targets.len().max(1) * dialer.sources.len().max(1)
-    });
-    let pairs = pairs.max().unwrap_or(1) as u64;
-    let connections = connections(job);
-    if connections <= ports.saturating_mul(pairs) {
-        return Ok(());
-    }
-    let wanted = connections.div_ceil(ports);
-    Err(LoadError::Preflight(format!(
-        "{connections} connections need as many ports, and there are {ports} for each pair of source and \
-         target address: give {wanted} source addresses (--source-ip, target.source_ips), or widen \
-         net.ipv4.ip_local_port_range (sysctl -w net.ipv4.ip_local_port_range='1024 65535')"
-    )))
-}
-
-/// Memory the system can give, in bytes; `None` where it does not tell.
-fn available_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
-}
-
-fn memory(job: &Job) -> Result<(), LoadError> {
-    let has_tls = job
-        .populations
-        .iter()
-        .any(|population| population.role.dialer.tls.is_some());
-    let each = if has_tls {
-        BYTES_PER_TLS_STREAM
-    } else {
-        BYTES_PER_STREAM
-    };
-    let needed = job.demanded().saturating_mul(each);
-    match available_memory() {
-        Some(available) if needed > available => {
-            let mib = |bytes: u64| bytes / (1024 * 1024);
-            Err(LoadError::Preflight(format!(
-                "{} streams need about {} MiB of memory, and {} MiB are free: ask for fewer, or \
-                 spread them over machines with --shard",
-                job.demanded(),
-                mib(needed),
-                mib(available)
-            )))
+impl Need {
+    fn of(job: &Job, processes: u32) -> Self {
+        let dialers = job.populations.iter().map(|one| &one.role.dialer);
+        let demand = job.demanded();
+        let processes = u64::from(processes.max(1));
+        let shares = |dialer: &Dialer| matches!(dialer.sharing, Sharing::Always(_));
+        // Each worker and population fills connections of its own, the last of which has room.
+        let spare = match dialers.clone().filter(|dialer| shares(dialer)).count() as u64 {
+            0 => 0,
+            sharing => (sharing * job.workers.max(1) as u64 * processes)
+                .saturating_sub(1)
+                .min(demand.peak_streams.saturating_sub(demand.peak_connections)),
+        };
+        let targets = dialers.clone().flat_map(|dialer| &dialer.targets);
+        let fewest = dialers.clone().map(Dialer::pairs);
+        let fewest = fewest.min_by_key(|(destinations, sources)| destinations * sources);
+        let (destinations, sources) = fewest.unwrap_or((1, 1));
+        Self {
+            connections: demand.peak_connections + spare,
+            ports: demand.ports + spare,
+            destinations,
+            sources,
+            is_local: targets.clone().all(|target| target.ip().is_loopback()),
+            streams: demand.peak_streams,
+            memory: demand.memory_bytes,
+            processes,
+            may_share: dialers
+                .clone()
+                .any(|dialer| matches!(dialer.sharing, Sharing::AsAgreed(_))),
         }
-        _ => Ok(()),
+    }
+
+    /// Descriptors of one process.
+    fn descriptors(&self) -> u64 {
+        self.connections.div_ceil(self.processes) + OTHER_DESCRIPTORS
+    }
+
+    /// Whether it fits.
+    ///
+    /// # Errors
+    /// What does not, and the remedy.
+    fn judge(&self, machine: &Machine) -> Result<(), String> {
+        self.open_files(machine)?;
+        self.local_ports(machine)?;
+        self.tracking(machine)?;
+        self.room(machine)
+    }
+
+    fn open_files(&self, machine: &Machine) -> Result<(), String> {
+        let (needed, Some(hard)) = (self.descriptors(), machine.hard_descriptors) else {
+            return Ok(());
+        };
+        if needed <= hard {
+            return Ok(());
+        }
+        let by = match self.processes {
+            1 => String::new(),
+            processes => format!(" by each of {processes} processes"),
+        };
+        let mut remedies = Vec::new();
+        let each = hard.saturating_sub(OTHER_DESCRIPTORS).max(1);
+        let processes = self.connections.div_ceil(each);
+        if processes <= MAX_PROCESSES {
+            remedies.push(format!("use --processes {processes}"));
+        }
+        let mut raise = format!(
+            "raise the hard limit (`ulimit -Hn {needed} && ulimit -Sn {needed}` as root, or LimitNOFILE={needed} of systemd)"
+        );
+        if machine.nr_open.is_some_and(|most| needed > most) {
+            raise.push_str(&format!(" after `sysctl -w fs.nr_open={needed}`"));
+        }
+        remedies.push(raise);
+        if self.may_share {
+            remedies.push("set target.http to \"2\" where the server speaks it".into());
+        }
+        Err(format!(
+            "{needed} file descriptors are needed{by}, and {hard} allowed: {}",
+            remedies.join(", or ")
+        ))
+    }
+
+    fn local_ports(&self, machine: &Machine) -> Result<(), String> {
+        let Some((first, last)) = machine.ports else {
+            return Ok(());
+        };
+        // Where ports of closed connections are taken again, only open ones count.
+        let is_reused = machine.reuses_ports(self.is_local);
+        let needed = if is_reused {
+            self.connections
+        } else {
+            self.ports
+        };
+        let ports = last.saturating_sub(first) + 1;
+        let pairs = self.destinations * self.sources;
+        if needed <= ports.saturating_mul(pairs) {
+            return Ok(());
+        }
+        let what = if needed == self.connections {
+            format!("{needed} connections")
+        } else {
+            format!(
+                "{} connections, and those closed within a minute, {needed} in all,",
+                self.connections
+            )
+        };
+        let wanted = needed.div_ceil(ports * self.destinations);
+        let such = if self.is_local {
+            ", on loopback 127.0.0.2 and so on"
+        } else {
+            ""
+        };
+        let wider = if (first, last) == (1024, 65_535) {
+            String::new()
+        } else {
+            ", or widen the range of ports (`sysctl -w net.ipv4.ip_local_port_range='1024 65535'`)"
+                .to_owned()
+        };
+        let each = match pairs {
+            1 => "one pair".to_owned(),
+            pairs => format!("each of {pairs} pairs"),
+        };
+        Err(format!(
+            "{what} need as many ports, and there are {ports} for {each} of source and destination \
+             address: give {wanted} source addresses (--source-ip, target.source_ips{such}), or more \
+             destinations (target.connect_to){wider}"
+        ))
+    }
+
+    fn tracking(&self, machine: &Machine) -> Result<(), String> {
+        let Some((used, most)) = machine.tracked else {
+            return Ok(());
+        };
+        // A table in which nothing stands is of a system that does not track.
+        let needed = used + self.connections;
+        if used == 0 || needed <= most {
+            return Ok(());
+        }
+        Err(format!(
+            "{} connections are tracked by the firewall of this machine, whose table has room for \
+             {most} and holds {used}: `sysctl -w net.netfilter.nf_conntrack_max={needed}`",
+            self.connections
+        ))
+    }
+
+    fn room(&self, machine: &Machine) -> Result<(), String> {
+        let needed = self.memory + self.connections * SOCKET_BYTES;
+        match machine.memory {
+            Some(available) if needed > available => {
+                let mib = |bytes: u64| bytes.div_ceil(1024 * 1024);
+                Err(format!(
+                    "{} streams need about {} MiB of memory, and {} MiB are free: ask for fewer, or \
+                     spread them over machines with --shard",
+                    self.streams,
+                    mib(needed),
+                    mib(available)
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

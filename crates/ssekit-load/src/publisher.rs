@@ -143,7 +143,7 @@ async fn connect(dialer: &Dialer, number: u64) -> Result<Wire, Cause> {
     let stream = dialer.connect(number).await?;
     // A publication must not wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
-    dialer.secure(stream).await
+    dialer.secure_own(stream).await
 }
 
 async fn exchange(wire: &mut Wire, request: &[u8]) -> Result<(u16, bool), Cause> {

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use ssekit_http::{Ask, HttpChoice, TlsTrust, request_bytes, tls_config};
 use ssekit_record::{ScenarioSummary, Shard, Threshold, redact_url};
+use ssekit_scenario::load::Demand;
 use url::Url;
 
-use crate::dial::Dialer;
+use crate::dial::{Dialer, Sharing, Tls};
 use crate::error::LoadError;
 use crate::expectation::Expectation;
 use crate::job::{Job, JobPhase, Plan, Population, Validity};
@@ -97,6 +98,11 @@ impl Quick {
             }],
             plan: plan(self.connections, ramp, self.shard),
             planned: mine,
+            demand: Demand::of_streams(
+                mine,
+                self.streams_per_connection.unwrap_or(1),
+                self.url.scheme() == "https",
+            ),
             phases,
             thresholds: self.thresholds.clone(),
             validity: Validity::default(),
@@ -135,22 +141,34 @@ impl Quick {
     }
 
     fn dialer(&self) -> Result<Dialer, LoadError> {
-        let choice = match self.streams_per_connection {
-            Some(_) => HttpChoice::Http2,
-            None => HttpChoice::Http11,
+        let (choice, sharing) = match self.streams_per_connection {
+            Some(streams) => (HttpChoice::Http2, Sharing::Always(streams)),
+            None => (HttpChoice::Http11, Sharing::Never),
         };
         let tls = match self.url.scheme() {
-            "https" => Some((tls_config(&self.trust, choice)?, self.url.clone())),
+            "https" => {
+                let config = tls_config(&self.trust, choice)?;
+                Some(Tls {
+                    url: self.url.clone(),
+                    shared: config.clone(),
+                    own: config,
+                })
+            }
             _ => None,
         };
-        Ok(Dialer {
+        let dialer = Dialer {
             targets: addresses(&self.url, self.timeout)?,
             sources: self.sources.clone(),
+            ports: None,
             recv_buffer: None,
             tls,
-            streams_per_connection: self.streams_per_connection,
+            sharing,
             connect_timeout: self.timeout,
-        })
+        };
+        let connections = self
+            .connections
+            .div_ceil(self.streams_per_connection.unwrap_or(1).max(1));
+        Ok(dialer.with_ports(connections, self.shard))
     }
 
     fn summary(&self) -> ScenarioSummary {

@@ -272,6 +272,7 @@ impl Seat {
         match inside.cursor.next(input) {
             None => Ok(()),
             Some(ResponsePart::Head(head)) => {
+                tally.heads[0] += 1;
                 self.open(&mut inside.account, &head, at_us, tally, worker)
             }
             Some(ResponsePart::Fault(kind)) => {

@@ -15,19 +15,34 @@ use tokio::io::ReadBuf;
 use tokio::time::timeout;
 
 use crate::cause::Cause;
+use crate::dial::Sharing;
 use crate::metric::Metric;
 use crate::seat::Seat;
 use crate::subscriber::{READS_PER_TURN, Wire};
 use crate::worker::Worker;
+
+/// The error code of a stream that was not begun, such as one too many (RFC 9113 section 7).
+const REFUSED_STREAM: u32 = 7;
 
 /// Where a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Connecting,
     Open,
+    /// The server chose HTTP/1.1, where a connection has one stream.
+    Unshared,
     /// Nobody needs it any more.
     Leaving,
     Over(Cause),
+}
+
+/// What a connection turned out to be good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ready {
+    /// Requests of many streams.
+    Shared,
+    /// Those of one stream.
+    Unshared,
 }
 
 /// One connection.
@@ -40,6 +55,8 @@ pub struct Session {
     /// Whether the pool offers it.
     pub is_listed: Cell<bool>,
     waker: RefCell<Option<Waker>>,
+    /// The connection itself, where it turned out to be for one stream, until one takes it.
+    unshared: RefCell<Option<Wire>>,
     inside: RefCell<Inside>,
 }
 
@@ -78,6 +95,7 @@ impl Session {
             reserved: Cell::new(0),
             is_listed: Cell::new(false),
             waker: RefCell::new(None),
+            unshared: RefCell::new(None),
             inside: RefCell::new(Inside {
                 http2: ClientSession::new(),
                 tenants: Vec::new(),
@@ -97,7 +115,7 @@ impl Session {
                 let most = u64::from(inside.http2.most_streams());
                 inside.http2.has_room() && taken < most
             }
-            Stage::Leaving | Stage::Over(_) => false,
+            Stage::Unshared | Stage::Leaving | Stage::Over(_) => false,
         };
         let fits = is_usable && taken < most;
         self.reserved.set(self.reserved.get() + u64::from(fits));
@@ -113,16 +131,22 @@ impl Session {
     ///
     /// # Errors
     /// Why there is no connection.
-    pub async fn ready(&self, seat: &Rc<Seat>) -> Result<(), Cause> {
+    pub async fn ready(&self, seat: &Rc<Seat>) -> Result<Ready, Cause> {
         if self.stage.get() == Stage::Connecting {
             self.inside.borrow_mut().waiting.push(seat.clone());
         }
         poll_fn(|_| match self.stage.get() {
             Stage::Connecting => Poll::Pending,
-            Stage::Open | Stage::Leaving => Poll::Ready(Ok(())),
+            Stage::Open | Stage::Leaving => Poll::Ready(Ok(Ready::Shared)),
+            Stage::Unshared => Poll::Ready(Ok(Ready::Unshared)),
             Stage::Over(cause) => Poll::Ready(Err(cause)),
         })
         .await
+    }
+
+    /// The connection that is for one stream, for the first that asks.
+    pub fn take_wire(&self) -> Option<Wire> {
+        self.unshared.borrow_mut().take()
     }
 
     /// Sends the request of a stream; its number, or `None` where there is no room for it.
@@ -173,6 +197,10 @@ impl Session {
     /// The task of the connection, from connect(2) to its end. `number` chooses the addresses.
     pub async fn drive(self: Rc<Self>, worker: Rc<Worker>, number: u64) {
         let cause = match self.connect(&worker, number).await {
+            Ok(wire) if !self.is_shared(&wire) && self.may_be_unshared(&worker) => {
+                return self.hand_over(wire, &worker);
+            }
+            Ok(wire) if !self.is_shared(&wire) => Cause::Tls,
             Ok(mut wire) => {
                 let limit = worker.roles[self.role].head_timeout;
                 let greeting = poll_fn(|context| self.turn(&worker, &mut wire, true, context));
@@ -207,15 +235,33 @@ impl Session {
         let stream = dialer.connect(number).await?;
         record(Metric::TcpConnect, begun);
         let connected = worker.clock.now_us();
-        let wire = dialer.secure(stream).await?;
-        if let Wire::Tls(stream) = &wire {
+        let wire = dialer.secure_shared(stream).await?;
+        if matches!(wire, Wire::Tls(_)) {
             record(Metric::TlsHandshake, connected);
             wire.count_handshake(&mut worker.books.borrow_mut().of(self.role).0.count);
-            if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
-                return Err(Cause::Tls);
-            }
         }
         Ok(wire)
+    }
+
+    /// Whether HTTP/2 is spoken: by prior knowledge, or as the server chose.
+    fn is_shared(&self, wire: &Wire) -> bool {
+        match wire {
+            Wire::Plain(_) => true,
+            Wire::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+        }
+    }
+
+    fn may_be_unshared(&self, worker: &Worker) -> bool {
+        matches!(worker.roles[self.role].dialer.sharing, Sharing::AsAgreed(_))
+    }
+
+    /// Lets the streams that wait have connections of their own, one of them this one.
+    fn hand_over(&self, wire: Wire, worker: &Worker) {
+        self.stage.set(Stage::Unshared);
+        *self.unshared.borrow_mut() = Some(wire);
+        worker.pools[self.role].dissolve();
+        let waiting = std::mem::take(&mut self.inside.borrow_mut().waiting);
+        waiting.iter().for_each(|seat| seat.wake());
     }
 
     /// Writes what waits and reads what came, but not for too long. Ends with the cause, or, in the
@@ -315,8 +361,7 @@ impl Session {
     ) {
         let (stream, cause) = match part {
             SessionPart::Settings => {
-                let most = u64::from(inside.http2.most_streams());
-                worker.pools[self.role].allow(most);
+                self.allow(u64::from(inside.http2.most_streams()), worker);
                 if self.stage.get() == Stage::Connecting {
                     self.stage.set(Stage::Open);
                 }
@@ -349,7 +394,8 @@ impl Session {
                 (stream, Cause::Limit)
             }
             SessionPart::End(stream) => (stream, Cause::Eof),
-            SessionPart::Reset(stream) => (stream, Cause::RstStream),
+            SessionPart::Reset(stream, REFUSED_STREAM) => (stream, Cause::RefusedStream),
+            SessionPart::Reset(stream, _) => (stream, Cause::RstStream),
             SessionPart::Malformed(stream) => (stream, Cause::Malformed),
             SessionPart::Goaway(last) => {
                 let at = inside.tenants.partition_point(|tenant| tenant.0 <= last);
@@ -361,6 +407,20 @@ impl Session {
             }
         };
         self.dismiss(inside, stream, cause, worker);
+    }
+
+    /// The server allows so many streams; fewer than asked for is worth a word in the report.
+    fn allow(&self, most: u64, worker: &Worker) {
+        worker.pools[self.role].allow(most);
+        let asked = match worker.roles[self.role].dialer.sharing {
+            Sharing::Always(asked) | Sharing::AsAgreed(asked) => asked,
+            Sharing::Never => 1,
+        };
+        if most < asked {
+            let mut books = worker.books.borrow_mut();
+            let allowed = &mut books.of(self.role).0.allowed;
+            *allowed = allowed.iter().copied().chain([most]).min();
+        }
     }
 
     /// A stream is over.

@@ -15,6 +15,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::account::Outage;
 use crate::cause::Cause;
+use crate::dial::Sharing;
 use crate::metric::Metric;
 use crate::seat::{Break, Command, Seat, State};
 use crate::tenant::share;
@@ -117,9 +118,14 @@ impl Wire {
 pub async fn subscribe(worker: Rc<Worker>, seat: Rc<Seat>) {
     loop {
         seat.enter(State::Connecting, &worker);
-        let (ended, wire) = match worker.roles[seat.role].dialer.streams_per_connection {
-            Some(streams) => (share(&worker, &seat, streams).await, None),
-            None => alone(&worker, &seat).await,
+        let (ended, wire) = match worker.roles[seat.role].dialer.sharing {
+            Sharing::Always(streams) | Sharing::AsAgreed(streams) => {
+                share(&worker, &seat, streams).await
+            }
+            Sharing::Never => {
+                let request = attempt(&worker, &seat);
+                alone(&worker, &seat, request, None).await
+            }
         };
         if !Box::pin(again(&worker, &seat, ended, wire)).await {
             break;
@@ -128,10 +134,15 @@ pub async fn subscribe(worker: Rc<Worker>, seat: Rc<Seat>) {
     worker.leave(&seat);
 }
 
-/// Opens and reads a stream that has a connection of its own.
-async fn alone(worker: &Worker, seat: &Rc<Seat>) -> (Ended, Option<Wire>) {
+/// Opens and reads a stream that has a connection of its own: this one where there is one already.
+pub async fn alone(
+    worker: &Worker,
+    seat: &Rc<Seat>,
+    request: Vec<u8>,
+    wire: Option<Wire>,
+) -> (Ended, Option<Wire>) {
     // What opening needs is not kept while the stream is read.
-    match Box::pin(open(worker, seat)).await {
+    match Box::pin(open(worker, seat, request, wire)).await {
         Ok(mut wire) => {
             worker.watch(seat);
             (read(worker, seat, &mut wire).await, Some(wire))
@@ -186,25 +197,36 @@ pub fn attempt(worker: &Worker, seat: &Seat) -> Vec<u8> {
     })
 }
 
-/// Connects, asks, and reads as far as the head.
-async fn open(worker: &Worker, seat: &Seat) -> Result<Wire, Ended> {
-    let role = &worker.roles[seat.role];
+/// Connects, where there is no connection yet.
+async fn connect(worker: &Worker, seat: &Seat) -> Result<Wire, Cause> {
+    let dialer = &worker.roles[seat.role].dialer;
     let begun = worker.clock.now_us();
-    let bytes = attempt(worker, seat);
+    let stream = dialer.connect(seat.number).await?;
+    let connected = worker.clock.now_us();
+    worker.record(seat, Metric::TcpConnect, connected - begun);
+    let wire = dialer.secure_own(stream).await?;
+    if matches!(wire, Wire::Tls(_)) {
+        let took = worker.clock.now_us() - connected;
+        worker.record(seat, Metric::TlsHandshake, took);
+        wire.count_handshake(&mut worker.books.borrow_mut().of(seat.role).0.count);
+    }
+    Ok(wire)
+}
+
+/// Connects, asks, and reads as far as the head.
+async fn open(
+    worker: &Worker,
+    seat: &Seat,
+    request: Vec<u8>,
+    wire: Option<Wire>,
+) -> Result<Wire, Ended> {
+    let role = &worker.roles[seat.role];
     let connecting = async {
-        let stream = role.dialer.connect(seat.number).await?;
-        let connected = worker.clock.now_us();
-        worker.record(seat, Metric::TcpConnect, connected - begun);
-        let mut wire = role.dialer.secure(stream).await?;
-        if matches!(wire, Wire::Tls(_)) {
-            worker.record(
-                seat,
-                Metric::TlsHandshake,
-                worker.clock.now_us() - connected,
-            );
-            wire.count_handshake(&mut worker.books.borrow_mut().of(seat.role).0.count);
-        }
-        wire.write(&bytes)
+        let mut wire = match wire {
+            Some(wire) => wire,
+            None => connect(worker, seat).await?,
+        };
+        wire.write(&request)
             .await
             .map_err(|error| Cause::of_io(&error))?;
         Ok(wire)

@@ -27,6 +27,10 @@ pub struct Tally {
     pub groups_held: u64,
     /// See `groups_held`.
     pub groups_sent: u64,
+    /// Heads over HTTP/1.1, and over HTTP/2.
+    pub heads: [u64; 2],
+    /// The fewest streams that a server allowed on a connection, where more were asked for.
+    pub allowed: Option<u64>,
     /// Connections and streams that failed to open, by cause.
     pub errors: BTreeMap<Cause, u64>,
     /// Streams that ended after they were open, by cause.
@@ -47,6 +51,8 @@ impl Tally {
             count: LoadCounts::default(),
             groups_held: 0,
             groups_sent: 0,
+            heads: [0; 2],
+            allowed: None,
             errors: BTreeMap::new(),
             disconnects: BTreeMap::new(),
             faults: HashMap::new(),
@@ -135,6 +141,10 @@ impl Tally {
         self.count.add(&other.count);
         self.groups_held += other.groups_held;
         self.groups_sent += other.groups_sent;
+        for (mine, theirs) in self.heads.iter_mut().zip(other.heads) {
+            *mine += theirs;
+        }
+        self.allowed = self.allowed.into_iter().chain(other.allowed).min();
         let maps = [
             (&mut self.errors, &other.errors),
             (&mut self.disconnects, &other.disconnects),

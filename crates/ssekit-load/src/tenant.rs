@@ -10,42 +10,67 @@ use tokio::time::timeout;
 use crate::cause::Cause;
 use crate::intake::Intake;
 use crate::seat::{Break, Command, Seat, State};
-use crate::session::Session;
-use crate::subscriber::{Ended, attempt};
+use crate::session::{Ready, Session};
+use crate::subscriber::{Ended, Wire, alone, attempt};
 use crate::worker::Worker;
 
-/// Opens a stream on a connection it may share, and waits for its end.
-pub async fn share(worker: &Rc<Worker>, seat: &Rc<Seat>, per_connection: u64) -> Ended {
+/// Opens a stream on a connection it may share, and waits for its end; with the connection where it
+/// has one of its own after all.
+pub async fn share(
+    worker: &Rc<Worker>,
+    seat: &Rc<Seat>,
+    per_connection: u64,
+) -> (Ended, Option<Wire>) {
+    let request = attempt(worker, seat);
     // What opening needs is not kept while the stream is read.
-    let (session, stream) = match Box::pin(open(worker, seat, per_connection)).await {
-        Ok(place) => place,
-        Err(ended) => return ended,
-    };
-    worker.watch(seat);
-    let ended = seat.obey(poll_fn(|_| seat.poll_end())).await;
-    ended.map_or_else(|told| give_up(&session, stream, told, worker), Ended::Of)
+    match Box::pin(open(worker, seat, per_connection, &request)).await {
+        Ok(Place::Shared(session, stream)) => {
+            drop(request);
+            worker.watch(seat);
+            let ended = seat.obey(poll_fn(|_| seat.poll_end())).await;
+            let ended =
+                ended.map_or_else(|told| give_up(&session, stream, told, worker), Ended::Of);
+            (ended, None)
+        }
+        Ok(Place::Own(wire)) => Box::pin(alone(worker, seat, request, wire)).await,
+        Err(ended) => (ended, None),
+    }
 }
 
-/// Asks for the stream, and waits for the head.
+/// Where a stream is.
+enum Place {
+    /// On this connection with others, with this number.
+    Shared(Rc<Session>, u32),
+    /// The server chose HTTP/1.1: it has a connection of its own, this one or one that is to be made.
+    Own(Option<Wire>),
+}
+
+/// Asks for the stream, and waits for the head, if connections are shared.
 async fn open(
     worker: &Rc<Worker>,
     seat: &Rc<Seat>,
     per_connection: u64,
-) -> Result<(Rc<Session>, u32), Ended> {
+    bytes: &[u8],
+) -> Result<Place, Ended> {
     let role = &worker.roles[seat.role];
-    let bytes = attempt(worker, seat);
+    if worker.pools[seat.role].is_unshared() {
+        return Ok(Place::Own(None));
+    }
     let scheme = if role.dialer.tls.is_some() {
         "https"
     } else {
         "http"
     };
-    let request = SessionRequest::from_http1(&bytes, scheme).ok_or(Ended::Of(Cause::Malformed))?;
+    let request = SessionRequest::from_http1(bytes, scheme).ok_or(Ended::Of(Cause::Malformed))?;
     seat.forget_end();
     let (session, stream) = loop {
         let session = worker.pools[seat.role].place(worker, seat.role, per_connection);
         let ready = seat.obey(session.ready(seat)).await;
         session.release();
-        ready.map_err(Ended::Told)?.map_err(Ended::Of)?;
+        let ready = ready.map_err(Ended::Told)?.map_err(Ended::Of)?;
+        if ready == Ready::Unshared {
+            return Ok(Place::Own(session.take_wire()));
+        }
         if let Some(stream) = session.ask(seat, request.clone()) {
             break (session, stream);
         }
@@ -59,7 +84,7 @@ async fn open(
         Poll::Pending => Poll::Ready(None),
     });
     match seat.obey(timeout(role.head_timeout, head)).await {
-        Ok(Ok(None)) => Ok((session, stream)),
+        Ok(Ok(None)) => Ok(Place::Shared(session, stream)),
         Ok(Ok(Some(cause))) => Err(Ended::Of(cause)),
         Ok(Err(_)) => {
             let told = Command::TimedOut(Cause::HeadTimeout);
@@ -98,6 +123,7 @@ impl Seat {
     pub fn head_came(&self, head: &ResponseHead, at_us: u64, worker: &Worker) -> Result<(), Cause> {
         let mut books = worker.books.borrow_mut();
         let (tally, _) = books.of(self.role);
+        tally.heads[1] += 1;
         self.with(|inside| self.open(&mut inside.account, head, at_us, tally, worker))
     }
 

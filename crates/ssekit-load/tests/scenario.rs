@@ -204,10 +204,7 @@ fn publications_are_followed_to_every_subscriber_and_a_delay_on_the_way_shows() 
 #[test]
 fn what_cannot_be_done_is_refused_and_not_left_out() {
     for (text, what) in [
-        (
-            "http = \"auto\"\nstreams_per_connection = 9",
-            "target.streams_per_connection",
-        ),
+        ("resolve = \"each\"", "target.resolve"),
         ("compression = true", "target.compression"),
     ] {
         let text = format!(

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Event streams at once; beyond them 503 is answered.
-const STREAMS: usize = 65_536;
+const STREAMS: usize = 2 << 20;
 /// Script bytes held at once, in MiB; beyond them 503 is answered.
 const ECHO_MIB: u32 = 384;
 const MIB: usize = 1024 * 1024;

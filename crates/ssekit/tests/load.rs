@@ -116,6 +116,12 @@ fn tls_is_spoken_and_an_unknown_certificate_counted() {
         (0, &20.into()),
         "{said}"
     );
+    // The server chooses HTTP/2, and a connection carries them all.
+    assert_eq!(record["http"], "2");
+    assert_eq!(record["metrics"]["tls_handshake"]["count"], 1);
+    let alone = ["--cacert", &path, "--http", "1.1"];
+    let (record, said, left) = load(&[[url.as_str()].as_slice(), &SHORT, &alone].concat());
+    assert_eq!((left, &record["http"]), (0, &"1.1".into()), "{said}");
     assert_eq!(record["metrics"]["tls_handshake"]["count"], 20);
     let (record, _, left) = load(&[[url.as_str()].as_slice(), &SHORT].concat());
     assert_eq!((left, record["streams"]["opened"].as_u64()), (3, Some(0)));
@@ -237,7 +243,7 @@ fn bad_input_is_one_line_and_its_own_exit_code() {
         (
             ["http://127.0.0.1:1/", "--streams-per-connection", "9"],
             2,
-            "not done by this version",
+            "add --http 2",
         ),
         ([path, "--interval", "1s"], 2, "--set KEY=VALUE"),
         (

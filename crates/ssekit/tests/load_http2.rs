@@ -3,14 +3,16 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ssekit_http::TlsTrust;
-use ssekit_load::{Expectation, Place, Quick, ReconnectPolicy, Sequence, run};
+use ssekit_load::{Expectation, Order, Place, Quick, ReconnectPolicy, Sequence, run};
 use ssekit_record::{LoadOutcome, LoadRecord, MetricValue, Shard, Statistics};
+use ssekit_scenario::load::LoadScenario;
 use ssekit_server::{Config, Server};
 use url::Url;
 
@@ -170,6 +172,96 @@ fn the_limit_of_the_server_is_kept_and_each_end_has_its_cause() {
     assert_eq!(record.events.received, 3);
     assert_eq!(record.disconnects.get("rst_stream"), Some(&3));
     assert_eq!(record.disconnects.get("goaway"), Some(&3));
+    assert_eq!(
+        stats(&record, "tcp_connect").count,
+        3,
+        "two on a connection"
+    );
+    let mut findings = record.findings.iter();
+    let told = findings.find(|finding| finding.id == "connection.streams");
+    let told = &told.unwrap().detail;
+    assert!(
+        told.contains("allows 2 streams") && told.contains("100 were asked for"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_stream_that_the_server_did_not_begin_is_asked_for_again() {
+    // REFUSED_STREAM for the second of two, without GOAWAY.
+    let address = peer(|peer| {
+        peer.send(&[(4, 0, 0, &[])]);
+        if !peer.await_frame(1, 3) {
+            return;
+        }
+        peer.send(&[
+            (1, 4, 1, HEAD),
+            (0, 0, 1, b"id: 1\ndata: x\n\n"),
+            (3, 0, 3, &[0, 0, 0, 7]),
+        ]);
+        if peer.await_frame(1, 5) {
+            peer.send(&[(1, 4, 5, HEAD), (0, 0, 5, b"id: 1\ndata: x\n\n")]);
+        }
+        peer.linger();
+    });
+    let mut quick = quick(&format!("http://{address}/"), 2, 2, 3000 * MS);
+    quick.reconnect = ReconnectPolicy::default();
+    quick.reconnect.base_ms = 50;
+    let record = measured(&quick);
+    assert_eq!(record.errors.get("refused_stream"), Some(&1));
+    assert_eq!((record.streams.opened, record.streams.failed), (2, 0));
+    assert_eq!(record.events.received, 2, "{:?}", record.errors);
+}
+
+/// A run in which the server chooses the version.
+fn as_agreed(url: &str) -> LoadRecord {
+    let tls = if url.starts_with("https:") {
+        "[target.tls]\ninsecure = true"
+    } else {
+        ""
+    };
+    let text = format!(
+        "[target]\nurl = \"{url}\"\nhttp = \"auto\"\n{tls}\n[expect]\nseq = {{ from = \"id\" }}\n\
+         [reconnect]\non_eof = \"finish\"\n\
+         [[phase]]\nkind = \"ramp\"\nto = 130\nover = \"1s\"\n[[phase]]\nkind = \"hold\"\nfor = \"4s\""
+    );
+    let loaded = LoadScenario::parse(&text, Path::new("auto.toml"), &[], |_| None).unwrap();
+    let order = Order {
+        scenario: loaded.scenario,
+        toml: loaded.toml,
+        folder: PathBuf::new(),
+        shard: Shard::default(),
+        workers: Some(1),
+    };
+    let job = order.job().unwrap();
+    run(&job, &Arc::new(AtomicBool::new(false)), &mut |_| {}).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_version_is_what_the_server_chooses() {
+    for (tls, defect, version, connections) in [
+        (true, None, "2", 2),
+        (true, Some("http2.available"), "1.1", 130),
+        (false, None, "1.1", 130),
+    ] {
+        let config = Config {
+            tls,
+            defect: defect.and_then(ssekit_server::Defect::find),
+            ..Config::default()
+        };
+        assert_eq!(config.defect.is_some(), defect.is_some());
+        let server = Server::start(config).await.unwrap();
+        let url = server.url("/events?interval=20&count=30");
+        let record = tokio::task::spawn_blocking(move || as_agreed(&url))
+            .await
+            .unwrap();
+        assert_eq!(record.http.as_deref(), Some(version), "{:?}", record.errors);
+        assert_eq!(record.events.received, 130 * 30);
+        assert_eq!((record.streams.opened, record.streams.failed), (130, 0));
+        assert_eq!(record.events.lost, 0);
+        assert_eq!(record.counts.attempts, 130);
+        assert_eq!(stats(&record, "tcp_connect").count, connections);
+    }
 }
 
 #[test]

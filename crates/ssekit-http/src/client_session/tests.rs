@@ -78,7 +78,7 @@ fn responses_do_not_depend_on_slices_and_lose_their_padding() {
             "Settings",
             "1: 200",
             "3: 200",
-            "Reset(3)",
+            "Reset(3, 7)",
             "End(1)",
             "Goaway(1)",
         ];
@@ -166,4 +166,27 @@ fn what_breaks_the_protocol_ends_the_stream_or_the_connection() {
             .output()
             .ends_with(&frame(frame::RST_STREAM, 0, 1, &[0, 0, 0, 8]))
     );
+}
+
+#[test]
+fn the_peer_cannot_have_a_larger_table_kept() {
+    // A dynamic table size update (RFC 7541 section 6.3) to 4096, and to one more.
+    for (block, is_kept) in [(b"\x3f\xe1\x1f\x88", true), (b"\x3f\xe2\x1f\x88", false)] {
+        let mut session = ClientSession::new();
+        tell(&mut session, &setting(HEADER_TABLE_SIZE, 1 << 20), 64);
+        ask(&mut session, b"");
+        let bytes = frame(frame::HEADERS, frame::END_HEADERS, 1, block);
+        let read = session.next(&mut bytes.as_slice());
+        assert_eq!(read.is_ok(), is_kept, "{read:?}");
+    }
+}
+
+#[test]
+fn a_table_that_the_peer_makes_smaller_is_acknowledged_before_the_next_fields() {
+    let mut session = ClientSession::new();
+    tell(&mut session, &setting(HEADER_TABLE_SIZE, 0), 64);
+    session.written(session.output().len());
+    ask(&mut session, b"");
+    // Nine bytes of frame header, then the update to 0 (RFC 9113 section 4.3.1).
+    assert_eq!(session.output()[9], 0x20);
 }

@@ -102,13 +102,20 @@ impl LoadScenario {
         super::redaction::without_secrets(&self.target.url)
     }
 
-    /// Streams on one connection.
+    /// Streams on one connection at most, where HTTP/2 is spoken.
     pub fn per_connection(&self) -> u64 {
+        const DEFAULT: u64 = 100;
         match (self.target.http, self.target.streams_per_connection) {
             (Http::Http11, _) => 1,
-            (_, Some(streams)) => streams.max(1),
-            (Http::Http2, None) => 100,
-            (Http::Auto, None) => 1,
+            (_, streams) => streams.unwrap_or(DEFAULT).max(1),
+        }
+    }
+
+    /// The same, as far as it is known before a server was asked: one where that may choose HTTP/1.1.
+    pub fn sure_per_connection(&self) -> u64 {
+        match self.target.http {
+            Http::Http2 => self.per_connection(),
+            Http::Http11 | Http::Auto => 1,
         }
     }
 }

@@ -96,6 +96,10 @@ fn faults_are_told_with_line_column_and_what_was_meant() {
             "[target]\nurl = \"http://a/\"\nhttp = \"3\"\n",
             "s.toml:3:8: use \"1.1\", \"2\" or \"auto\"",
         ),
+        (
+            "[target]\nurl = \"http://a/\"\nstreams_per_connection = 9\n",
+            "s.toml:3:26: over http:// a server cannot be asked for HTTP/2",
+        ),
         ("[target]\nurl = 5\n", "s.toml:2:7: invalid type"),
         (
             "[targte]\nurl = \"http://a/\"\n",

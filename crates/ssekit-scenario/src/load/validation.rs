@@ -78,6 +78,11 @@ fn target(scenario: &LoadScenario) -> Result<(), Fault> {
         "over HTTP/1.1 a connection has one stream: set `http` to \"2\", or leave this out",
     )?;
     ensure(
+        per_connection.is_none() || target.http != Http::Auto || is_tls,
+        at_per_connection.clone(),
+        "over http:// a server cannot be asked for HTTP/2: set `http` to \"2\" if it speaks that",
+    )?;
+    ensure(
         per_connection != Some(0),
         at_per_connection,
         "must be at least 1",

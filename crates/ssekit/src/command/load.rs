@@ -137,11 +137,11 @@ pub fn run_load(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     let after = arguments.aftermath(&loaded)?;
     if arguments.processes > 1 {
-        return arguments.together(&loaded, &after, &stop);
+        return arguments.together(loaded, &after, &stop);
     }
     let order = arguments.order(loaded);
     let job = order.job()?;
-    preflight(&job)?;
+    preflight(&job, 1)?;
     listen(&stop)?;
     let mut audience = Audience::new(
         &job,
@@ -196,7 +196,7 @@ impl Arguments {
         };
         let mut job = order.job()?;
         job.start_at = Some(task.start_at);
-        preflight(&job)?;
+        preflight(&job, 1)?;
         listen(stop)?;
         let record = run(&job, stop, &mut |_| {})?;
         output::print(&LoadForm::Json.render(&record, false, false)?)?;
@@ -206,15 +206,18 @@ impl Arguments {
     /// Makes the run with several processes.
     fn together(
         &self,
-        loaded: &LoadedScenario,
+        loaded: LoadedScenario,
         after: &Aftermath,
         stop: &Arc<AtomicBool>,
     ) -> Result<ExitCode, Failure> {
+        let order = self.order(loaded);
+        // What the processes share is judged once, before any of them is started.
+        preflight(&order.job()?, self.processes)?;
         listen(stop)?;
         if !self.quiet {
             output::say(&format!("{} processes make the run", self.processes));
         }
-        let shard = self.shard(&loaded.scenario);
+        let shard = order.shard;
         let record = local_shard::run(self.processes, shard, stop)?;
         self.answer(record, after)
     }
@@ -266,7 +269,7 @@ impl Arguments {
         let plan = LoadPlan::new(&loaded.scenario).map_err(Failure::Usage)?;
         let shard = self.shard(&loaded.scenario);
         output::print(&match self.format {
-            Format::Human => plan::human(&loaded.scenario, &plan, shard),
+            Format::Human => plan::human(&loaded.scenario, &plan, shard, self.processes),
             Format::Json => plan::json(loaded, &plan, shard)?,
         })?;
         Ok(ExitCode::AsExpected)
@@ -316,6 +319,13 @@ impl Arguments {
                 return Err(Failure::Usage(why.into()));
             }
         };
+        if self.streams_per_connection.is_some()
+            && request.http == HttpChoice::Auto
+            && !self.target.starts_with("https:")
+        {
+            let why = "--streams-per-connection is for HTTP/2, which a server cannot be asked for over http://: add --http 2";
+            return Err(Failure::Usage(why.into()));
+        }
         let headers = request.fields.into_iter().map(|(name, value)| {
             let value = text(value, &format!("the value of {name}"))?;
             Ok((name, value))

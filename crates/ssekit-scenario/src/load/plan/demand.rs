@@ -12,8 +12,11 @@ const OTHER_DESCRIPTORS: u64 = 64;
 const PUBLISHER_CONNECTIONS: u64 = 64;
 /// Memory of the process without streams, in bytes.
 const BASE_MEMORY: u64 = 12 * 1024 * 1024;
-/// Memory of a stream over plain HTTP/1.1, over TLS, and over HTTP/2, in bytes.
-const MEMORY: [u64; 3] = [2 * 1024, 40 * 1024, 3 * 1024];
+/// Memory of a stream with its share of a connection, as measured (reports/bench/load/scale.md): over
+/// plain HTTP/1.1, over TLS, and on a connection with others.
+const ALONE: u64 = 2 * 1024;
+const ALONE_TLS: u64 = 40 * 1024;
+const SHARED: u64 = 3 * 1024;
 /// How long a closed connection keeps its port (TIME-WAIT on Linux), in microseconds.
 const TIME_WAIT_US: u64 = 60_000_000;
 
@@ -41,6 +44,44 @@ pub struct Demand {
     pub stream_seconds: f64,
 }
 
+impl Demand {
+    /// To hold so many streams, `per_connection` on a connection.
+    pub fn of_streams(streams: u64, per_connection: u64, is_tls: bool) -> Self {
+        let connections = streams.div_ceil(per_connection.max(1));
+        let each = match (per_connection > 1, is_tls) {
+            (true, _) => SHARED,
+            (false, true) => ALONE_TLS,
+            (false, false) => ALONE,
+        };
+        Self {
+            streams,
+            peak_streams: streams,
+            peak_connections: connections,
+            descriptors: connections + OTHER_DESCRIPTORS,
+            ports: connections,
+            memory_bytes: BASE_MEMORY + streams * each,
+            ..Self::default()
+        }
+    }
+}
+
+impl Demand {
+    /// What so many of these streams need at one time.
+    pub fn limited_to(self, streams: u64) -> Self {
+        let (all, streams) = (self.peak_streams, streams.min(self.peak_streams));
+        let share = |of: u64| (of * streams).div_ceil(all.max(1));
+        Self {
+            peak_streams: streams,
+            peak_connections: share(self.peak_connections),
+            descriptors: share(self.peak_connections) + OTHER_DESCRIPTORS,
+            ports: share(self.ports),
+            memory_bytes: BASE_MEMORY
+                + share(self.memory_bytes - BASE_MEMORY.min(self.memory_bytes)),
+            ..self
+        }
+    }
+}
+
 impl LoadPlan {
     /// What this shard needs.
     pub fn demand(&self, scenario: &LoadScenario, shard: Shard) -> Demand {
@@ -58,28 +99,24 @@ impl LoadPlan {
                 .map(|index| self.publications(*index, shard).count() as u64)
                 .sum()
         };
-        let connections = flow.peak.div_ceil(scenario.per_connection());
         let publishes = if shard.index == 0 {
             publishers.len() as u64
         } else {
             0
         };
         let is_tls = scenario.target.url.starts_with("https:");
-        let per_stream = match (scenario.per_connection() > 1, is_tls) {
-            (true, _) => MEMORY[2],
-            (false, true) => MEMORY[1],
-            (false, false) => MEMORY[0],
-        };
+        let publishing = publishes * PUBLISHER_CONNECTIONS;
+        let held = Demand::of_streams(flow.peak, scenario.sure_per_connection(), is_tls);
+        let connections = held.peak_connections + publishing;
         Demand {
             streams: self.planned(shard),
-            peak_streams: flow.peak,
             peak_connections: connections,
-            descriptors: connections + publishes * PUBLISHER_CONNECTIONS + OTHER_DESCRIPTORS,
-            ports: flow.ports.div_ceil(scenario.per_connection()),
-            memory_bytes: BASE_MEMORY + flow.peak * per_stream,
+            descriptors: connections + OTHER_DESCRIPTORS,
+            ports: flow.ports.div_ceil(scenario.sure_per_connection()) + publishing,
             publications: publications(shard),
             events: self.events(scenario, flow.stream_seconds, publications(whole)),
             stream_seconds: flow.stream_seconds,
+            ..held
         }
     }
 

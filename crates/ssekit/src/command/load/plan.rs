@@ -19,8 +19,8 @@ const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 /// Ports that Linux gives to outgoing connections by default.
 const DEFAULT_PORTS: u64 = 28_232;
 
-/// As text for a person.
-pub fn human(scenario: &LoadScenario, plan: &LoadPlan, shard: Shard) -> String {
+/// As text for a person, of a run by so many processes.
+pub fn human(scenario: &LoadScenario, plan: &LoadPlan, shard: Shard, processes: u32) -> String {
     let mut out = String::new();
     let demand = plan.demand(scenario, shard);
     let _ = writeln!(out, "{}", harmless(&scenario.name));
@@ -40,7 +40,7 @@ pub fn human(scenario: &LoadScenario, plan: &LoadPlan, shard: Shard) -> String {
         phase_line(plan, phase, &mut out);
     }
     curve(plan, &mut out);
-    needs(scenario, &demand, &mut out);
+    needs(scenario, &demand, processes, &mut out);
     let thresholds = scenario.thresholds();
     let _ = writeln!(out, "\nThresholds");
     if thresholds.is_empty() {
@@ -60,15 +60,13 @@ fn protocol(scenario: &LoadScenario) -> String {
     match scenario.target.http {
         Http::Http11 => "HTTP/1.1, a connection for each stream".into(),
         Http::Http2 => format!("HTTP/2, {streams} streams on a connection"),
-        Http::Auto if streams > 1 => {
-            format!(
-                "HTTP/2 where TLS offers it, {streams} streams on a connection; otherwise HTTP/1.1"
-            )
-        }
         Http::Auto if scenario.target.url.starts_with("http:") => {
             "HTTP/1.1, a connection for each stream".into()
         }
-        Http::Auto => "as TLS offers, counted as a connection for each stream".into(),
+        Http::Auto => format!(
+            "as the server chooses: HTTP/2, {streams} streams on a connection, or HTTP/1.1; \
+             needs are those of HTTP/1.1"
+        ),
     }
 }
 
@@ -157,7 +155,7 @@ fn curve(plan: &LoadPlan, out: &mut String) {
     let _ = writeln!(out, "  0{end:>width$}", width = POINTS as usize);
 }
 
-fn needs(scenario: &LoadScenario, demand: &Demand, out: &mut String) {
+fn needs(scenario: &LoadScenario, demand: &Demand, processes: u32, out: &mut String) {
     let number = |count: u64| show_number(count as f64);
     let _ = writeln!(out, "\nNeeds");
     let mut row = |name: &str, value: String| {
@@ -175,10 +173,7 @@ fn needs(scenario: &LoadScenario, demand: &Demand, out: &mut String) {
         "connections",
         format!("{} at most at one time", number(demand.peak_connections)),
     );
-    row(
-        "descriptors",
-        format!("{} (ulimit -n)", number(demand.descriptors)),
-    );
+    row("descriptors", descriptors(demand, processes.into()));
     row("ports", ports(scenario, demand));
     row(
         "memory",
@@ -197,6 +192,17 @@ fn needs(scenario: &LoadScenario, demand: &Demand, out: &mut String) {
             None => "not known: the scenario declares no interval and publishes nothing".into(),
         },
     );
+}
+
+/// Each process has a limit of its own, and descriptors besides those of its connections.
+fn descriptors(demand: &Demand, processes: u64) -> String {
+    let own = demand.descriptors - demand.peak_connections;
+    let each = demand.peak_connections.div_ceil(processes.max(1)) + own;
+    let each = show_number(each as f64);
+    match processes {
+        0 | 1 => format!("{each} (ulimit -n)"),
+        _ => format!("{each} in each of {processes} processes (ulimit -n)"),
+    }
 }
 
 fn ports(scenario: &LoadScenario, demand: &Demand) -> String {
