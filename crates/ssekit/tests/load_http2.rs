@@ -222,7 +222,7 @@ fn as_agreed(url: &str) -> LoadRecord {
     };
     let text = format!(
         "[target]\nurl = \"{url}\"\nhttp = \"auto\"\n{tls}\n[expect]\nseq = {{ from = \"id\" }}\n\
-         [reconnect]\non_eof = \"finish\"\n\
+         [reconnect]\npolicy = \"none\"\n\
          [[phase]]\nkind = \"ramp\"\nto = 130\nover = \"1s\"\n[[phase]]\nkind = \"hold\"\nfor = \"4s\""
     );
     let loaded = LoadScenario::parse(&text, Path::new("auto.toml"), &[], |_| None).unwrap();
@@ -251,12 +251,12 @@ async fn the_version_is_what_the_server_chooses() {
         };
         assert_eq!(config.defect.is_some(), defect.is_some());
         let server = Server::start(config).await.unwrap();
-        let url = server.url("/events?interval=20&count=30");
+        let url = server.url("/events?interval=50");
         let record = tokio::task::spawn_blocking(move || as_agreed(&url))
             .await
             .unwrap();
         assert_eq!(record.http.as_deref(), Some(version), "{:?}", record.errors);
-        assert_eq!(record.events.received, 130 * 30);
+        assert!(record.events.received >= 130 * 10, "{:?}", record.events);
         assert_eq!((record.streams.opened, record.streams.failed), (130, 0));
         assert_eq!(record.events.lost, 0);
         assert_eq!(record.counts.attempts, 130);
