@@ -63,9 +63,7 @@ impl Demand {
             ..Self::default()
         }
     }
-}
 
-impl Demand {
     /// What so many of these streams need at one time.
     pub fn limited_to(self, streams: u64) -> Self {
         let (all, streams) = (self.peak_streams, streams.min(self.peak_streams));

@@ -202,6 +202,9 @@ fn demands_are_added_up() {
         (100, 100, 100)
     );
     assert!(demand.descriptors >= 100);
+    let first = demand.limited_to(25);
+    assert_eq!((first.peak_connections, first.ports), (25, 25));
+    assert_eq!(first.descriptors, demand.descriptors - 75);
     assert!(
         (1_050..=1_051).contains(&demand.events.unwrap()),
         "{demand:?}"
