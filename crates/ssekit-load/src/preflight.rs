@@ -12,8 +12,7 @@ use crate::job::Job;
 const OTHER_DESCRIPTORS: u64 = 64;
 /// Processes of one run at most.
 const MAX_PROCESSES: u64 = 64;
-/// What the system keeps for a socket of ours that nothing waits in, in bytes, as measured
-/// (reports/bench/load/scale.md).
+/// What the system keeps for a socket of ours that nothing waits in, in bytes: an estimate.
 const SOCKET_BYTES: u64 = 4 * 1024;
 
 /// Refuses what cannot work, before the network is touched. `processes` share the run evenly; each

@@ -12,9 +12,9 @@ const OTHER_DESCRIPTORS: u64 = 64;
 const PUBLISHER_CONNECTIONS: u64 = 64;
 /// Memory of the process without streams, in bytes.
 const BASE_MEMORY: u64 = 12 * 1024 * 1024;
-/// Memory of a stream with its share of a connection, as measured (reports/bench/load/scale.md): over
-/// plain HTTP/1.1, over TLS, and on a connection with others.
+/// Memory of a stream over plain HTTP/1.1, in bytes: see reports/bench/load/scale.md.
 const ALONE: u64 = 2 * 1024;
+/// The same over TLS, and on a connection with others: estimates.
 const ALONE_TLS: u64 = 40 * 1024;
 const SHARED: u64 = 3 * 1024;
 /// How long a closed connection keeps its port (TIME-WAIT on Linux), in microseconds.
