@@ -2,8 +2,10 @@
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
+
+use crate::Usage;
 
 /// Environment variable that marks a subject's processes, also those that left its group.
 pub(crate) const MARK: &str = "SSEKIT_SUBJECT";
@@ -103,6 +105,24 @@ impl Family {
         Ok(false)
     }
 
+    /// What all that run have used, with those of theirs that have ended and were waited for.
+    pub(crate) fn usage(&self) -> Option<Usage> {
+        const KIB: u64 = 1024;
+        let ticks_per_second = procfs::ticks_per_second().max(1);
+        let mut usage = Usage::default();
+        for process in self.members() {
+            let Ok(stat) = process.stat() else {
+                continue;
+            };
+            let waited_for = u64::try_from(stat.cutime + stat.cstime).unwrap_or(0);
+            let ticks = stat.utime + stat.stime + waited_for;
+            usage.cpu += Duration::from_millis(ticks * 1000 / ticks_per_second);
+            let most = process.status().ok().and_then(|status| status.vmhwm);
+            usage.max_rss_bytes += most.unwrap_or(0) * KIB;
+        }
+        (usage.max_rss_bytes > 0).then_some(usage)
+    }
+
     pub(crate) fn strays(&self) -> Vec<Pid> {
         self.members()
             .filter(|process| {
@@ -153,6 +173,10 @@ impl Family {
 
     pub(crate) fn listens_at(&self, _port: u16) -> Result<bool, &'static str> {
         Err("this system does not tell whose a listening socket is")
+    }
+
+    pub(crate) fn usage(&self) -> Option<Usage> {
+        None
     }
 
     pub(crate) fn strays(&self) -> Vec<Pid> {

@@ -65,6 +65,15 @@ pub struct Running {
     _scratch: TempDir,
 }
 
+/// What the processes of a subject have used so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// CPU time, user and system.
+    pub cpu: Duration,
+    /// The most memory that each of them held, together, in bytes.
+    pub max_rss_bytes: u64,
+}
+
 /// Starts a subject on a free port of the loopback interface and waits until it answers.
 ///
 /// What it prints goes to the file `log`, which is written anew. Installs nothing.
@@ -175,6 +184,11 @@ impl Running {
     /// Port it was told to listen at.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// What its processes have used so far; nothing where the system does not tell.
+    pub fn usage(&self) -> Option<Usage> {
+        self.family.usage()
     }
 
     /// Why it could not be proved that what answers is what was started; `None` where the listening

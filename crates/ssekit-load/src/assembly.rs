@@ -399,6 +399,8 @@ impl<'a> Assembly<'a> {
             planned => run.count.started as f64 / planned as f64,
         };
         let mut record = LoadRecord {
+            subject: None,
+            launched: None,
             schema: SCHEMA.to_owned(),
             kind: "load".to_owned(),
             target: job.target.clone(),

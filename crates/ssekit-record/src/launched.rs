@@ -15,4 +15,10 @@ pub struct Launched {
     /// listening socket was found among its processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unproved: Option<String>,
+    /// CPU time, user and system, that its processes spent during a load run, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_ms: Option<u64>,
+    /// The most memory that each of its processes held, together, in bytes, in a load run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rss_bytes: Option<u64>,
 }

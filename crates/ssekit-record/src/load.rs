@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ExitCode, SCHEMA, ThresholdResult, Verdict};
+use crate::{ExitCode, Launched, SCHEMA, ThresholdResult, Verdict};
 
 /// The answer of `ssekit load`.
 ///
@@ -51,6 +51,12 @@ pub struct LoadRecord {
     pub started_unix_ms: u64,
     /// From the begin of the plan to the stop of observation, in microseconds.
     pub elapsed_us: u64,
+    /// Name and version of the subject that was started for the run; absent elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// What is known of the server that was started for the run; absent elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launched: Option<Launched>,
     /// Protocol that the streams used: `1.1` or `2`; absent where none opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<String>,

@@ -113,6 +113,8 @@ fn shard(index: u32, from: u64) -> LoadRecord {
         ..Interval::default()
     };
     let mut record = LoadRecord {
+        subject: None,
+        launched: None,
         schema: SCHEMA.into(),
         kind: "load".into(),
         target: format!("http://127.0.0.1/{HOSTILE}"),

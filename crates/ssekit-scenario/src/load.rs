@@ -4,6 +4,7 @@ mod error;
 mod essence;
 mod phase;
 mod plan;
+mod port;
 mod quick;
 mod random;
 mod reader;

@@ -17,7 +17,8 @@ use ssekit_report::load;
 use crate::failure::Failure;
 use crate::input::cause;
 
-/// Names the shard and the beginning for a child: `INDEX/COUNT@MILLISECONDS`.
+/// Names the shard and the beginning for a child, and the port of a server that was started for the
+/// run: `INDEX/COUNT@MILLISECONDS` or `INDEX/COUNT@MILLISECONDS:PORT`.
 const TASK: &str = "SSEKIT_LOAD_SHARD";
 /// Time for a child to get ready, and for each one more.
 const LEAD: Duration = Duration::from_millis(1000);
@@ -32,6 +33,8 @@ pub struct Task {
     pub shard: Shard,
     /// When the run begins.
     pub start_at: SystemTime,
+    /// Where the server listens that was started for the run.
+    pub port: Option<u16>,
 }
 
 /// The task of this process, if it is such a child.
@@ -41,6 +44,10 @@ pub fn task() -> Option<Task> {
 
 fn read(text: &str) -> Option<Task> {
     let (shard, at) = text.split_once('@')?;
+    let (at, port) = match at.split_once(':') {
+        Some((at, port)) => (at, Some(port.parse().ok()?)),
+        None => (at, None),
+    };
     let (index, count) = shard.split_once('/')?;
     let shard = Shard {
         index: index.parse().ok()?,
@@ -48,20 +55,30 @@ fn read(text: &str) -> Option<Task> {
         ..Shard::default()
     };
     let start_at = UNIX_EPOCH + Duration::from_millis(at.parse().ok()?);
-    (shard.index < shard.count).then_some(Task { shard, start_at })
+    (shard.index < shard.count).then_some(Task {
+        shard,
+        start_at,
+        port,
+    })
 }
 
 /// Makes a shard of the plan with so many processes, and merges what they saw.
 ///
 /// # Errors
 /// When a process cannot be started, or gives no record: with what it said.
-pub fn run(processes: u32, shard: Shard, stop: &Arc<AtomicBool>) -> Result<LoadRecord, Failure> {
+pub fn run(
+    processes: u32,
+    shard: Shard,
+    port: Option<u16>,
+    stop: &Arc<AtomicBool>,
+) -> Result<LoadRecord, Failure> {
     let start_at = SystemTime::now() + LEAD + LEAD_EACH * processes;
     let at = start_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let port = port.map_or(String::new(), |port| format!(":{port}"));
     let mut crew = Crew(Vec::new());
     for one in 0..processes {
         let (index, count) = (shard.index + shard.count * one, shard.count * processes);
-        let task = format!("{index}/{count}@{}", at.as_millis());
+        let task = format!("{index}/{count}@{}{port}", at.as_millis());
         crew.0.push(Worker::start(&task)?);
     }
     crew.wait(stop);
@@ -182,7 +199,8 @@ mod tests {
     fn a_task_is_read_from_its_words() {
         let task = read("2/4@1700000000000").map(|task| (task.shard.index, task.shard.count));
         assert_eq!(task, Some((2, 4)));
-        for text in ["", "4/4@1", "1/4", "x/4@1", "1/4@x"] {
+        assert_eq!(read("0/1@1:8080").and_then(|task| task.port), Some(8080));
+        for text in ["", "4/4@1", "1/4", "x/4@1", "1/4@x", "0/1@1:x"] {
             assert_eq!(read(text), None, "{text}");
         }
     }

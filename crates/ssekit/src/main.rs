@@ -22,6 +22,7 @@ mod request;
 mod runtime;
 mod screen;
 mod sibling;
+mod start;
 mod suggestion;
 
 use std::process::ExitCode;

@@ -16,6 +16,23 @@ app.get("/events", async (req, res) => {
   ticks.register(await createSession(req, res));
 });
 
+// Load runs: a channel for each topic, published to over HTTP.
+const topics = new Map();
+
+const topic = (name) => {
+  if (!topics.has(name)) topics.set(name, createChannel());
+  return topics.get(name);
+};
+
+app.get("/streams/:topic", async (req, res) => {
+  topic(req.params.topic).register(await createSession(req, res));
+});
+
+app.post("/publish/:topic", express.json(), (req, res) => {
+  topic(req.params.topic).broadcast(req.body, "message");
+  res.status(202).end();
+});
+
 const CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "wait", "close", "abort", "status"];
 
 app.get("/echo", (_req, res) => res.json({ echo: 1, server: "better-sse", capabilities: CAPABILITIES }));

@@ -110,6 +110,8 @@ class Application(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/events":
             self.hold("ticks")
+        elif self.path.startswith("/streams/"):
+            self.hold(self.path.removeprefix("/streams/"))
         elif self.path == "/echo":
             document = {"echo": 1, "server": "pushpin", "capabilities": CAPABILITIES}
             self.answer(200, "application/json", json.dumps(document))
@@ -119,8 +121,14 @@ class Application(BaseHTTPRequestHandler):
             self.answer(404, "text/plain")
 
     def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.startswith("/publish/"):
+            status = publish(self.path.removeprefix("/publish/"), content=event(body.decode()))
+            return self.answer(status, "text/plain")
+        self.echo(json.loads(body)["steps"])
+
+    def echo(self, steps):
         """The echo contract: each step is published."""
-        steps = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["steps"]
         if steps[0]["do"] == "status":
             self.send_response(steps[0]["code"])
             return self.end_headers()

@@ -38,6 +38,8 @@ fn record(rows: Vec<Scope>) -> LoadRecord {
     }
     let elapsed_us = series.len() as u64 * SECOND;
     LoadRecord {
+        subject: None,
+        launched: None,
         schema: crate::SCHEMA.into(),
         kind: "load".into(),
         target: "http://127.0.0.1/".into(),

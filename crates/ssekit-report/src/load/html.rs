@@ -7,7 +7,7 @@ use ssekit_record::quantity::{show_bytes, show_number};
 use ssekit_record::{LoadOutcome, LoadRecord, METRICS, ThresholdResult, Verdict};
 
 use super::capacity::{self, StepRow};
-use super::row::{HEADINGS, Row, count, rows, shares};
+use super::row::{HEADINGS, Row, count, rows, server, shares};
 use super::storm;
 use crate::html::began;
 use crate::text::{bounded, bounded_to, duration};
@@ -48,6 +48,7 @@ struct Page {
     capacity: String,
     steps: Vec<Step>,
     generator: Vec<(&'static str, String)>,
+    server: Vec<String>,
     scenario: String,
     ssekit: String,
 }
@@ -110,6 +111,7 @@ impl Page {
                 .map_or(String::new(), |capacity| bounded(&capacity.detail)),
             steps: steps(record),
             generator: generator(record),
+            server: server(record),
             scenario: record
                 .scenario
                 .toml

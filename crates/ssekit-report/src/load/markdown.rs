@@ -6,7 +6,7 @@ use ssekit_record::quantity::{show_bytes, show_number};
 use ssekit_record::{LoadOutcome, LoadRecord};
 
 use super::capacity::rows as rows_of;
-use super::row::{HEADINGS, count, rows, shares};
+use super::row::{HEADINGS, count, rows, server, shares};
 use super::storm;
 use crate::markdown::{code, escaped, mark};
 use crate::text::duration;
@@ -32,6 +32,9 @@ pub fn render(record: &LoadRecord) -> String {
         duration(record.elapsed_us),
         escaped(&record.ssekit)
     );
+    if let Some(server) = server(record).first() {
+        let _ = writeln!(out, "Server: {}\n", escaped(server));
+    }
     totals(record, &mut out);
     thresholds(record, &mut out);
     metrics(record, &mut out);

@@ -1,7 +1,9 @@
 //! Metrics as rows of a table, the same in every view.
 
 use ssekit_record::quantity::{show_bytes, show_number, show_us};
-use ssekit_record::{LoadRecord, METRICS, MetricValue, Statistics, Unit};
+use ssekit_record::{LoadOutcome, LoadRecord, METRICS, MetricValue, Statistics, Unit};
+
+use crate::text::bounded;
 
 /// Metrics shown in short views, in this order.
 const CHIEF: [&str; 16] = [
@@ -91,6 +93,33 @@ pub(super) fn shown(value: f64, unit: Unit) -> String {
         Unit::Permille => format!("{} %", show_number(value / 10.0)),
         _ => show_number((value * 100.0).round() / 100.0),
     }
+}
+
+/// The server that was started for the run, and what it spent; and then, where it has something to
+/// say: the file with what it printed, why it may be another one, and the last lines of a run that
+/// did not pass.
+pub(super) fn server(record: &LoadRecord) -> Vec<String> {
+    let Some(launched) = &record.launched else {
+        return Vec::new();
+    };
+    let name = record.subject.as_deref().unwrap_or("the server");
+    let mut told = format!("{}, started for this run", bounded(name));
+    if let (Some(cpu_ms), Some(most)) = (launched.cpu_ms, launched.max_rss_bytes) {
+        let seconds = cpu_ms as f64 / 1000.0;
+        let most = show_bytes(most as f64);
+        told.push_str(&format!(
+            ", spent {seconds:.2} CPU-s and held {most} at most"
+        ));
+    }
+    let log = launched.log.iter();
+    let log = log.map(|file| format!("what it printed is in {}", bounded(file)));
+    let unproved = launched.unproved.iter();
+    let unproved =
+        unproved.map(|why| format!("not proved to be the one started: {}", bounded(why)));
+    let tail = launched.tail.iter().map(|line| bounded(line));
+    let tail = tail.filter(|_| record.outcome != LoadOutcome::Pass);
+    let rest = log.chain(unproved).chain(tail);
+    std::iter::once(told).chain(rest).collect()
 }
 
 /// A count of things.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use ssekit_record::quantity::{show_bytes, show_number};
 use ssekit_record::{Capacity, LoadOutcome, LoadRecord, MetricValue, Verdict};
 
-use super::row::{chief, count, rows, shares, shown};
+use super::row::{chief, count, rows, server, shares, shown};
 use super::{capacity, curve, storm};
 use crate::terminal::Layout;
 use crate::terminal::style::{self, BOLD, DIM, Painted};
@@ -218,6 +218,9 @@ fn generator(record: &LoadRecord, out: &mut String) {
         g.busiest_worker * 100.0
     );
     line("generator", &text, out);
+    for (at, text) in server(record).iter().enumerate() {
+        line(if at == 0 { "server" } else { "" }, text, out);
+    }
     out.push('\n');
 }
 

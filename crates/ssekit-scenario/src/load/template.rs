@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::port::PLACE;
 use super::random::random;
 use super::reader::nearest;
 
@@ -165,6 +166,8 @@ impl Piece {
     fn named(name: &str) -> Result<Self, String> {
         let wrong = |expected: &str| Err(format!("`{{{name}}}`: expected {expected}"));
         Ok(match (name, name.split_once(':'), name.split_once('.')) {
+            // Put in before anything is filled, where the server is started for the run.
+            ("port", ..) => Self::Text(PLACE.to_owned()),
             ("stream", ..) => Self::Stream,
             ("shard", ..) => Self::Shard,
             ("topic", ..) => Self::Topic,

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::phase::{PhaseAction, PhaseSpec, StopOn};
 use super::plan::LoadPlan;
+use super::port::PLACE;
 use super::reader::{Fault, Step, nearest};
 use super::scenario::{
     Baseline, Http, LoadScenario, Place, Population, PopulationKind, ReconnectPolicy, ThresholdSpec,
@@ -144,7 +145,7 @@ fn template(text: &str, path: Vec<Step>) -> Result<Template, Fault> {
 }
 
 fn url_of(template: &Template, path: Vec<Step>) -> Result<Url, Fault> {
-    let sample = template.sample();
+    let sample = template.sample().replace(PLACE, "1");
     let shown = "expected a URL such as \"http://127.0.0.1:8080/events\"";
     let Ok(url) = Url::parse(&sample) else {
         return fault(path, shown);

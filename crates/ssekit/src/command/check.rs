@@ -3,14 +3,13 @@
 mod answer;
 mod baseline;
 mod plan;
-mod start;
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::Args;
-use ssekit_conformance::{CheckOptions, Checked, EchoTarget, Selection, check, judge};
+use ssekit_conformance::{CheckOptions, Checked, EchoTarget, Selection, Stopper, check, judge};
 use ssekit_record::{CheckOutcome, CheckRecord, ExitCode, Level, LoadError, Observation};
 use ssekit_scenario::Subject;
 
@@ -20,12 +19,12 @@ use crate::format::Format;
 use crate::interrupt::interrupted;
 use crate::progress::Display;
 use crate::request::{RequestArguments, url};
+use crate::start::{StartArguments, Started};
 use crate::{duration, input, output, runtime};
 
 use answer::AnswerArguments;
 use baseline::{Accepted, BaselineArguments};
 use plan::planned;
-use start::StartArguments;
 
 /// Bytes read of a saved observation, at most.
 const LARGEST: u64 = 1 << 30;
@@ -39,7 +38,7 @@ const GRACE: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// URL of the event stream, or a file written by --save
-    #[arg(value_name = "URL|FILE", required_unless_present_any = ["subject", "start"])]
+    #[arg(value_name = "URL|FILE", required_unless_present_any = ["subject", "start"], conflicts_with = "subject")]
     target: Option<String>,
     #[command(flatten)]
     start: StartArguments,
@@ -241,6 +240,32 @@ impl Arguments {
             output::say(&told);
         }
         Ok(record.exit_code())
+    }
+
+    /// Starts the server, judges it and stops it.
+    async fn started(&self, subject: &Subject) -> Result<(Checked, bool), Failure> {
+        let started = self.start.launch(subject).await?;
+        let result = self.judged(subject, &started).await;
+        let launched = started.stop().await?;
+        let (mut checked, interrupted) = result?;
+        checked.record.launched = Some(launched);
+        Ok((checked, interrupted))
+    }
+
+    async fn judged(
+        &self,
+        subject: &Subject,
+        started: &Started,
+    ) -> Result<(Checked, bool), Failure> {
+        let running = started.running();
+        let mut options = self.options(url(running.url())?)?;
+        // A subject that has an echo endpoint is also asked for what that shows.
+        if let (None, false, Some(echo)) = (&options.echo, self.passive, running.echo()) {
+            options.echo = Some(EchoTarget::At(url(echo)?));
+        }
+        options.stopper = Some(Stopper::new(running.terminator()));
+        options.subject = self.start.name(subject).await;
+        self.observed(&options).await
     }
 
     async fn observed(&self, options: &CheckOptions) -> Result<(Checked, bool), Failure> {

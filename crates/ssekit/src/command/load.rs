@@ -13,7 +13,8 @@ use std::time::Duration;
 use clap::Args;
 use ssekit_http::HttpChoice;
 use ssekit_load::{LoadError, Order, preflight, run};
-use ssekit_record::{ExitCode, LoadRecord, Shard, Threshold};
+use ssekit_record::{ExitCode, Launched, LoadRecord, Shard, Threshold};
+use ssekit_scenario::Subject;
 use ssekit_scenario::load::{LoadPlan, LoadScenario, LoadedScenario, Quick, ScenarioError};
 
 use crate::audience::{self, Audience};
@@ -24,6 +25,7 @@ use crate::interrupt::interrupted;
 use crate::load_form::{LoadFile, LoadForm, load_file, write_all};
 use crate::local_shard::Task;
 use crate::request::{RequestArguments, url};
+use crate::start::StartArguments;
 use crate::{duration, limit, local_shard, output, runtime};
 use baseline::Yardstick;
 
@@ -35,8 +37,10 @@ use baseline::Yardstick;
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// URL of the event streams, or a scenario file; options of the short form are for URLs only
-    #[arg(value_name = "URL|FILE.toml")]
-    target: String,
+    #[arg(value_name = "URL|FILE.toml", required_unless_present = "subject")]
+    target: Option<String>,
+    #[command(flatten)]
+    start: StartArguments,
     /// Replace a value of the scenario, such as target.url=http://127.0.0.1:8080/events; repeatable
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -126,38 +130,45 @@ fn shard(text: &str) -> Result<Shard, String> {
 
 /// Runs the command.
 pub fn run_load(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let loaded = arguments.scenario()?;
+    let (loaded, subject) = arguments.scenario()?;
     if arguments.plan {
         return arguments.planned(&loaded);
     }
     limit::raise_open_files();
     let stop = Arc::new(AtomicBool::new(false));
     if let Some(task) = local_shard::task() {
-        return arguments.part(loaded, task, &stop);
+        return arguments.part(at_port(loaded, task.port), task, &stop);
+    }
+    if subject.is_none() && loaded.scenario.needs_port() {
+        return Err(Failure::Usage(PORTLESS.into()));
     }
     let after = arguments.aftermath(&loaded)?;
-    if arguments.processes > 1 {
-        return arguments.together(loaded, &after, &stop);
-    }
-    let order = arguments.order(loaded);
-    let job = order.job()?;
-    preflight(&job, 1)?;
-    listen(&stop)?;
-    let mut audience = Audience::new(
-        &job,
-        &order.scenario.output,
-        arguments.prometheus,
-        arguments.quiet,
-    )?;
-    let record = run(&job, &stop, &mut |progress| audience.show(progress))?;
-    drop(audience);
-    arguments.answer(record, &after)
+    let (record, stopped) = match subject {
+        Some(subject) => runtime::block_on(arguments.started(loaded, &subject, &stop))?,
+        None => (arguments.made(loaded, None, &stop)?, Ok(())),
+    };
+    let code = arguments.answer(record, &after)?;
+    stopped.map(|()| code)
 }
 
 /// What becomes of the record of a run, made ready before it.
 struct Aftermath {
     yardstick: Option<Yardstick>,
     files: Vec<LoadFile>,
+}
+
+/// Why a scenario cannot be run as it is.
+const PORTLESS: &str = "the scenario has {port}: name the server to start by \
+                        --subject DIR or --start COMMAND, or give addresses, such as --set target.url=…";
+
+fn at_port(loaded: LoadedScenario, port: Option<u16>) -> LoadedScenario {
+    match port {
+        Some(port) => LoadedScenario {
+            scenario: loaded.scenario.at_port(port),
+            toml: loaded.toml,
+        },
+        None => loaded,
+    }
 }
 
 /// Ends the run when the user or the system asks for it.
@@ -177,10 +188,56 @@ fn listen(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
 }
 
 impl Arguments {
-    /// Whether the target is meant as a file.
-    fn is_file(&self) -> bool {
-        self.target.ends_with(".toml")
-            || !self.target.contains("://") && Path::new(&self.target).exists()
+    /// The scenario file, where the target is meant as one.
+    fn file(&self) -> Option<&Path> {
+        let target = self.target.as_deref()?;
+        let path = Path::new(target);
+        (target.ends_with(".toml") || !target.contains("://") && path.exists()).then_some(path)
+    }
+
+    /// Starts the server, makes the run and stops the server; that it would not stop is told apart, since
+    /// there is a record all the same.
+    async fn started(
+        &self,
+        loaded: LoadedScenario,
+        subject: &Subject,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<(LoadRecord, Result<(), Failure>), Failure> {
+        let name = self.start.name(subject).await;
+        let started = self.start.launch(subject).await?;
+        let made = self.made(loaded, Some(started.running().port()), stop);
+        let spent = started.spent();
+        let stopped = started.stop().await;
+        let mut record = made?;
+        record.subject = name;
+        let stopped = stopped.map(|launched| {
+            record.launched = Some(Launched {
+                cpu_ms: spent.map(|(cpu_ms, _)| cpu_ms),
+                max_rss_bytes: spent.map(|(_, most)| most),
+                ..launched
+            });
+        });
+        Ok((record, stopped))
+    }
+
+    /// Makes the run. Where its server was started, it has this port.
+    fn made(
+        &self,
+        loaded: LoadedScenario,
+        port: Option<u16>,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<LoadRecord, Failure> {
+        let loaded = at_port(loaded, port);
+        if self.processes > 1 {
+            return self.together(loaded, port, stop);
+        }
+        let order = self.order(loaded);
+        let job = order.job()?;
+        preflight(&job, 1)?;
+        listen(stop)?;
+        let output = &order.scenario.output;
+        let mut audience = Audience::new(&job, output, self.prometheus, self.quiet)?;
+        Ok(run(&job, stop, &mut |progress| audience.show(progress))?)
     }
 
     /// Makes one part for the process that started this one: the record is all it says.
@@ -207,9 +264,9 @@ impl Arguments {
     fn together(
         &self,
         loaded: LoadedScenario,
-        after: &Aftermath,
+        port: Option<u16>,
         stop: &Arc<AtomicBool>,
-    ) -> Result<ExitCode, Failure> {
+    ) -> Result<LoadRecord, Failure> {
         let order = self.order(loaded);
         // What the processes share is judged once, before any of them is started.
         preflight(&order.job()?, self.processes)?;
@@ -217,20 +274,23 @@ impl Arguments {
         if !self.quiet {
             output::say(&format!("{} processes make the run", self.processes));
         }
-        let shard = order.shard;
-        let record = local_shard::run(self.processes, shard, stop)?;
-        self.answer(record, after)
+        local_shard::run(self.processes, order.shard, port, stop)
     }
 
-    /// The scenario of the file, or the one that the arguments stand for.
-    fn scenario(&self) -> Result<LoadedScenario, Failure> {
-        let loaded = if self.is_file() {
+    /// The scenario of the file, or the one that the arguments stand for; and the server to start.
+    fn scenario(&self) -> Result<(LoadedScenario, Option<Subject>), Failure> {
+        let wrong = |error: ScenarioError| Failure::Usage(error.to_string());
+        if let Some(file) = self.file() {
             self.refuse_short_form()?;
-            LoadScenario::load(Path::new(&self.target), &self.set)
-        } else {
-            self.quick()?.scenario(&self.set)
-        };
-        loaded.map_err(|error: ScenarioError| Failure::Usage(error.to_string()))
+            let loaded = LoadScenario::load(file, &self.set).map_err(wrong)?;
+            let subject = self.start.subject(Some(&loaded.scenario.target.url))?;
+            return Ok((loaded, subject));
+        }
+        let subject = self.start.subject(self.target.as_deref())?;
+        let own = subject.as_ref().map(|subject| subject.url.as_str());
+        let target = self.target.as_deref().or(own).unwrap_or_default();
+        let quick = self.quick(target, subject.is_some())?;
+        Ok((quick.scenario(&self.set).map_err(wrong)?, subject))
     }
 
     /// A file says what these arguments would say: two places that disagree help nobody.
@@ -277,7 +337,7 @@ impl Arguments {
 
     /// Folder that the files of the scenario are relative to.
     fn folder(&self) -> PathBuf {
-        let folder = Path::new(&self.target).parent().filter(|_| self.is_file());
+        let folder = self.file().and_then(Path::parent);
         folder.unwrap_or(Path::new("")).to_owned()
     }
 
@@ -304,8 +364,14 @@ impl Arguments {
         })
     }
 
-    fn quick(&self) -> Result<Quick, Failure> {
-        url(&self.target)?;
+    /// The short form, of streams at `target`; that of a server that is started may have `{port}`.
+    fn quick(&self, target: &str, is_started: bool) -> Result<Quick, Failure> {
+        let sample = if is_started {
+            target.replace("{port}", "1")
+        } else {
+            target.into()
+        };
+        url(&sample)?;
         let request = self.request.load()?;
         let text = |bytes: Vec<u8>, what: &str| {
             String::from_utf8(bytes).map_err(|_| Failure::Usage(format!("{what} must be UTF-8")))
@@ -321,7 +387,7 @@ impl Arguments {
         };
         if self.streams_per_connection.is_some()
             && request.http == HttpChoice::Auto
-            && !self.target.starts_with("https:")
+            && !target.starts_with("https:")
         {
             let why = "--streams-per-connection is for HTTP/2, which a server cannot be asked for over http://: add --http 2";
             return Err(Failure::Usage(why.into()));
@@ -331,7 +397,7 @@ impl Arguments {
             Ok((name, value))
         });
         Ok(Quick {
-            url: self.target.clone(),
+            url: target.to_owned(),
             streams: self.connections,
             hold: self.duration,
             ramp: self.ramp,
