@@ -37,6 +37,7 @@ fn noted() -> CheckRecord {
         log: Some(format!("server.log {HOSTILE}")),
         tail: vec![format!("last-words {HOSTILE}")],
         unproved: Some("descriptors-hidden".into()),
+        ..Launched::default()
     });
     record
 }
