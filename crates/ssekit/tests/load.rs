@@ -254,7 +254,7 @@ fn bad_input_is_one_line_and_its_own_exit_code() {
         (
             ["http://127.0.0.1:1/", "--set", "baseline.file=x.json"],
             2,
-            "a baseline is understood",
+            "cannot read x.json",
         ),
         (["ftp://127.0.0.1/", "-d", "1s"], 2, "http"),
     ] {
