@@ -172,10 +172,15 @@ impl Probe {
         )
     }
 
-    /// How long it waits by its script, at least.
+    /// How long it takes, about: by its script, or until a stream of no great pace has shown enough.
     pub(crate) fn waits(self) -> Duration {
         match self {
             Self::Scene(scene) => scene.script().waits(),
+            Self::Identity => Duration::from_millis(800),
+            Self::ResumeMarker => Duration::from_millis(400),
+            Self::ResumeUnknown | Self::ResumeLong | Self::ResumeEmpty | Self::ResumeNonAscii => {
+                Duration::from_millis(200)
+            }
             _ => Duration::ZERO,
         }
     }
