@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use ssekit_record::{
-    Aborted, Capacity, Distribution, EventCounts, Generator, Interval as Row, Live, LoadOutcome,
-    LoadRecord, Metric as Entry, MetricValue, Phase, PopulationScope, SCHEMA, Scope, StreamCounts,
-    ThresholdResult, Window,
+    Aborted, Capacity, Distribution, EventCounts, FanoutSketch, Generator, Interval as Row, Live,
+    LoadOutcome, LoadRecord, Metric as Entry, MetricValue, Phase, PopulationScope, SCHEMA, Scope,
+    StreamCounts, ThresholdResult, Window,
 };
 
 use crate::cause::Cause;
@@ -433,6 +433,7 @@ impl<'a> Assembly<'a> {
                 .collect(),
             capacity: None,
             aborted: None,
+            fanout: self.sketches(),
             generator: Generator {
                 cpu_seconds: health::process_cpu_us() as f64 / 1e6,
                 busiest_worker: self.busiest.min(1.0),
@@ -502,24 +503,41 @@ impl<'a> Assembly<'a> {
         phases
     }
 
-    /// How sampled events spread over the streams. An event is due at as many streams as were open
-    /// at the end of the second in which it first arrived.
+    /// How sampled events spread over the streams.
     fn spread(&self, run: &mut Tally, recorded: &mut Tally) {
-        for tally in [run, recorded] {
-            for (_, spread) in self.fanouts.iter().flat_map(Fanout::spreads) {
+        let sampled = self.fanouts.iter();
+        let sampled =
+            sampled.flat_map(|fanout| fanout.spreads().map(move |spread| (fanout, spread)));
+        for (fanout, spread) in sampled {
+            let published = spread.published_us.and_then(|us| u64::try_from(us).ok());
+            let reach = fanout.reach(spread, self.end_us);
+            for tally in [&mut *run, &mut *recorded] {
                 tally.record(Metric::FanoutSkew, spread.last_us - spread.first_us);
-                let published = spread.published_us.and_then(|us| u64::try_from(us).ok());
                 if let Some(published) = published {
                     let since = |us: u64| us.saturating_sub(published);
                     tally.record(Metric::FanoutFirst, since(spread.first_us));
                     tally.record(Metric::FanoutLast, since(spread.last_us));
                 }
-                let row = self.rows.iter().find(|row| row.end_us >= spread.first_us);
-                let due = row.map_or(spread.count, |row| row.streams.planned);
-                tally.count.fanout_arrived += spread.count;
-                tally.count.fanout_due += due.max(spread.count);
+                if let Some((arrived, due)) = reach {
+                    tally.count.fanout_arrived += arrived;
+                    tally.count.fanout_due += due;
+                }
             }
         }
+    }
+
+    /// The samples of events, where this is a shard whose streams are not all that share them.
+    fn sketches(&self) -> Vec<FanoutSketch> {
+        if self.job.shard.count <= 1 {
+            return Vec::new();
+        }
+        let named = self.job.populations.iter().zip(&self.fanouts);
+        named
+            .map(|(population, fanout)| {
+                fanout.sketch(&population.name, |us| self.clock.wall_us(us))
+            })
+            .filter(|sketch| !sketch.events.is_empty())
+            .collect()
     }
 }
 

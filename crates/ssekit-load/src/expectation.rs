@@ -68,6 +68,13 @@ pub enum End {
 }
 
 impl Expectation {
+    /// Whether events are numbered over all streams of a topic, so that arrivals can be compared.
+    pub fn shares_events(&self) -> bool {
+        self.sequence
+            .as_ref()
+            .is_some_and(|sequence| sequence.shared)
+    }
+
     /// Whether a head is the expected one.
     ///
     /// # Errors

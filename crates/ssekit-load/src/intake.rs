@@ -11,9 +11,6 @@ use crate::metric::Metric;
 use crate::punctuality::Tick;
 use crate::tally::Tally;
 
-/// Keeps the numbers of topics apart in the sample of events.
-const TOPIC_STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
-
 /// Takes the events of one read. They share an arrival: the instant right after that read.
 pub struct Intake<'a> {
     /// The clock of the run.
@@ -252,8 +249,7 @@ impl Sink for Intake<'_> {
                 .as_ref()
                 .is_some_and(|sequence| sequence.shared);
             if let (Some(seq), true) = (seq, shared) {
-                let key = seq.wrapping_add(self.topic.wrapping_mul(TOPIC_STRIDE));
-                self.fanout.arrive(key, self.at_us, stamped);
+                self.fanout.arrive(self.topic, seq, self.at_us, stamped);
             }
         }
         if expect

@@ -19,6 +19,7 @@
 //! came is counted, and what was still open when observation stopped is kept apart as censored.
 mod account;
 mod assembly;
+mod audience;
 mod cause;
 mod clock;
 mod dial;

@@ -11,6 +11,7 @@ use ssekit_proto::Parser;
 use crate::account::Account;
 use crate::cause::Cause;
 use crate::expectation::{End, Expectation};
+use crate::fanout::Fanout;
 use crate::intake::Intake;
 use crate::metric::Metric;
 use crate::tally::Tally;
@@ -137,6 +138,11 @@ impl Seat {
         }
     }
 
+    /// Its topic, a number within its population.
+    pub fn topic(&self, worker: &Worker) -> u64 {
+        self.number % worker.roles[self.role].topics.max(1)
+    }
+
     /// Where it stands.
     pub fn state(&self) -> State {
         self.state.get()
@@ -217,7 +223,7 @@ impl Seat {
         let inside = &mut *self.inside.borrow_mut();
         let mut input = bytes;
         if inside.account.open_us.is_none() {
-            self.head(inside, &mut input, at_us, tally, worker)?;
+            self.head(inside, &mut input, at_us, (tally, fanout), worker)?;
             if inside.account.open_us.is_none() {
                 return Ok(());
             }
@@ -228,7 +234,7 @@ impl Seat {
             account: &mut inside.account,
             tally,
             fanout,
-            topic: self.number % worker.roles[self.role].topics.max(1),
+            topic: self.topic(worker),
             at_us,
             events: 0,
         };
@@ -266,14 +272,14 @@ impl Seat {
         inside: &mut Inside,
         input: &mut &[u8],
         at_us: u64,
-        tally: &mut Tally,
+        (tally, fanout): (&mut Tally, &mut Fanout),
         worker: &Worker,
     ) -> Result<(), Cause> {
         match inside.cursor.next(input) {
             None => Ok(()),
             Some(ResponsePart::Head(head)) => {
                 tally.heads[0] += 1;
-                self.open(&mut inside.account, &head, at_us, tally, worker)
+                self.open(&mut inside.account, &head, at_us, (tally, fanout), worker)
             }
             Some(ResponsePart::Fault(kind)) => {
                 tally.fault(kind);
@@ -289,7 +295,7 @@ impl Seat {
         account: &mut Account,
         head: &ResponseHead,
         at_us: u64,
-        tally: &mut Tally,
+        (tally, fanout): (&mut Tally, &mut Fanout),
         worker: &Worker,
     ) -> Result<(), Cause> {
         for kind in &head.faults {
@@ -310,6 +316,9 @@ impl Seat {
             }
         }
         account.open_us = Some(at_us);
+        if worker.roles[self.role].expect.shares_events() {
+            fanout.join_topic(self.topic(worker), at_us);
+        }
         account.last_byte_us = at_us;
         self.enter(State::Open, worker);
         Ok(())
@@ -336,6 +345,9 @@ impl Seat {
         let account = &mut inside.account;
         let opened = account.open_us.take();
         if let Some(open) = opened {
+            if expect.shares_events() {
+                fanout.leave_topic(self.topic(worker), at_us);
+            }
             tally.disconnect(cause);
             let life = match cause {
                 Cause::Client => Metric::StreamLifeCensored,
@@ -362,7 +374,7 @@ impl Seat {
             account,
             tally,
             fanout,
-            topic: self.number % worker.roles[self.role].topics.max(1),
+            topic: self.topic(worker),
             at_us,
             events: 0,
         };

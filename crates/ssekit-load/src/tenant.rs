@@ -122,9 +122,9 @@ impl Seat {
     /// Why it is not the expected one.
     pub fn head_came(&self, head: &ResponseHead, at_us: u64, worker: &Worker) -> Result<(), Cause> {
         let mut books = worker.books.borrow_mut();
-        let (tally, _) = books.of(self.role);
+        let (tally, fanout) = books.of(self.role);
         tally.heads[1] += 1;
-        self.with(|inside| self.open(&mut inside.account, head, at_us, tally, worker))
+        self.with(|inside| self.open(&mut inside.account, head, at_us, (tally, fanout), worker))
     }
 
     /// Content came, perhaps not the only piece of its read.
@@ -138,7 +138,7 @@ impl Seat {
                 account: &mut inside.account,
                 tally,
                 fanout,
-                topic: self.number % worker.roles[self.role].topics.max(1),
+                topic: self.topic(worker),
                 at_us,
                 events: inside.fresh.events.into(),
             };
@@ -169,7 +169,7 @@ impl Seat {
                 account: &mut inside.account,
                 tally,
                 fanout,
-                topic: self.number % worker.roles[self.role].topics.max(1),
+                topic: self.topic(worker),
                 at_us,
                 events: fresh.events.into(),
             };

@@ -130,6 +130,14 @@ fn churn_and_drain_end_streams_as_planned() {
 
 /// A hub: what is posted to a topic goes to its subscribers.
 fn hub(held: Duration) -> Origin {
+    hub_that_withholds(held, |_, _| false)
+}
+
+/// A hub that keeps some events from some subscribers of their topic, by id and place.
+fn hub_that_withholds(
+    held: Duration,
+    withholds: impl Fn(u64, usize) -> bool + Send + Sync + 'static,
+) -> Origin {
     let topics: Arc<Mutex<BTreeMap<String, Vec<Sender<String>>>>> = Arc::default();
     let ids = AtomicU64::new(0);
     Origin::start(move |visit| {
@@ -153,13 +161,15 @@ fn hub(held: Duration) -> Origin {
         }
         let data = visit.body.clone();
         thread::sleep(held);
-        let event = format!(
-            "id: {}\ndata: {data}\n\n",
-            ids.fetch_add(1, Ordering::SeqCst) + 1
-        );
-        for subscriber in topics.lock().unwrap().entry(topic).or_default() {
-            let _ = subscriber.send(event.clone());
+        let id = ids.fetch_add(1, Ordering::SeqCst) + 1;
+        let event = format!("id: {id}\ndata: {data}\n\n");
+        let mut topics = topics.lock().unwrap();
+        for (place, subscriber) in topics.entry(topic).or_default().iter().enumerate() {
+            if !withholds(id, place) {
+                let _ = subscriber.send(event.clone());
+            }
         }
+        drop(topics);
         visit.write("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     })
 }
@@ -199,6 +209,33 @@ fn publications_are_followed_to_every_subscriber_and_a_delay_on_the_way_shows() 
         "{:?}",
         record.counts
     );
+}
+
+#[test]
+fn an_event_is_due_at_the_streams_of_its_topic_alone_and_one_withheld_is_missed() {
+    let origin = hub_that_withholds(Duration::ZERO, |id, subscriber| {
+        id % 5 == 0 && subscriber == 0
+    });
+    let record = measured(&format!(
+        "[target]\nurl = \"http://{0}/topic/{{topic}}\"\n\
+         [expect]\nseq = {{ from = \"data\", path = \"/seq\", scope = \"topic\" }}\n\
+         [[population]]\nname = \"readers\"\nweight = 2\ntopics = [\"a\", \"b\"]\n\
+         [[population]]\nname = \"others\"\ntopics = [\"a\"]\n\
+         [[population]]\nname = \"writer\"\nkind = \"publisher\"\nurl = \"http://{0}/topic/{{topic}}\"\nrate = \"20/s\"\n\
+         topics = [\"a\", \"b\"]\npayload = '{{\"seq\":{{seq}}}}'\n\
+         [[population.phase]]\nkind = \"wait\"\nfor = \"700ms\"\nname = \"quiet\"\n\
+         [[population.phase]]\nkind = \"hold\"\nfor = \"1s\"\nname = \"publish\"\n\
+         [[phase]]\nkind = \"ramp\"\nto = 12\nover = \"50ms\"\n[[phase]]\nkind = \"hold\"\nfor = \"4s\"\n",
+        origin.address
+    ));
+    let counts = &record.counts;
+    assert_eq!(counts.published, 20, "{:?}", record.errors);
+    // Of twelve streams an event reaches those of its topic only; 4 of the 20 miss one of them.
+    assert_eq!(counts.fanout_due, counts.fanout_arrived + 4, "{counts:?}");
+    assert_eq!(counts.fanout_arrived, record.events.received);
+    assert!(counts.fanout_due < 20 * 12, "{counts:?}");
+    let seen = stats(&record, "fanout_skew").count;
+    assert!((20..=40).contains(&seen), "{seen} spreads");
 }
 
 #[test]

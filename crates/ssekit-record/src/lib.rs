@@ -40,9 +40,10 @@ pub use finding::{Evidence, Excerpt, Finding, Level, Source, Verdict, escape, is
 pub use head::{Field, Head, HttpVersion};
 pub use launched::Launched;
 pub use load::{
-    Aborted, Capacity, CapacityStep, EventCounts, Generator, Interval, Live, LoadCounts,
-    LoadFinding, LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope, Recovered,
-    Recovering, ScenarioSummary, Scope, Shard, Statistics, StepResult, Storm, StreamCounts,
+    Aborted, Capacity, CapacityStep, EventCounts, FanoutEvent, FanoutSketch, Generator, Interval,
+    Live, LoadCounts, LoadFinding, LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope,
+    Recovered, Recovering, ScenarioSummary, Scope, Shard, Statistics, StepResult, Storm,
+    StreamCounts,
 };
 pub use metric::{METRICS, Metric, Series, Shape, Unit};
 pub use observation::{LoadError, Observation, Skipped};

@@ -3,6 +3,7 @@
 mod aborted;
 mod capacity;
 mod count;
+mod fanout;
 mod generator;
 mod interval;
 mod metric_value;
@@ -12,6 +13,7 @@ mod storm;
 pub use aborted::Aborted;
 pub use capacity::{Capacity, CapacityStep, StepResult};
 pub use count::{EventCounts, LoadCounts, StreamCounts};
+pub use fanout::{FanoutEvent, FanoutSketch};
 pub use generator::Generator;
 pub use interval::{Interval, Live};
 pub use metric_value::{MetricValue, Statistics};
@@ -91,6 +93,9 @@ pub struct LoadRecord {
     /// What the search for capacity found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,
+    /// Sampled events of each population, for merging: in the record of a shard only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fanout: Vec<FanoutSketch>,
     /// The threshold that ended the run early, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aborted: Option<Aborted>,

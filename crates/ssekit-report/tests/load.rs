@@ -161,6 +161,7 @@ fn shard(index: u32, from: u64) -> LoadRecord {
         storms: vec![storm()],
         capacity: Some(capacity()),
         aborted: None,
+        fanout: Vec::new(),
         generator: Generator {
             cpu_seconds: 1.5,
             max_rss_bytes: 20 << 20,

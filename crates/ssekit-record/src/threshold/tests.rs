@@ -71,6 +71,7 @@ fn record(rows: Vec<Scope>) -> LoadRecord {
         storms: Vec::new(),
         capacity: None,
         aborted: None,
+        fanout: Vec::new(),
         generator: Generator::default(),
         thresholds: Vec::new(),
         findings: Vec::new(),

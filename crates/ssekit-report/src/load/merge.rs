@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ssekit_record::{
-    Capacity, Interval, LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope, Storm,
-    Verdict,
+    Capacity, FanoutSketch, Interval, LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope,
+    Storm, Verdict,
 };
 
 /// Why records are no shards of one run.
@@ -62,7 +62,7 @@ pub fn merge(shards: Vec<LoadRecord>, allowed: usize) -> Result<LoadRecord, Merg
         add(&mut whole, record);
     }
     if merged > 1 {
-        forget_fanout(&mut whole);
+        spread(&mut whole);
     }
     whole.shard.index = 0;
     whole.shard.merged = merged;
@@ -86,14 +86,14 @@ pub fn merge(shards: Vec<LoadRecord>, allowed: usize) -> Result<LoadRecord, Merg
     Ok(whole)
 }
 
-/// First and last arrivals of an event are those among the streams of one shard: added they would
-/// say something that nobody saw. How many arrived of how many can be added.
-fn forget_fanout(whole: &mut LoadRecord) {
+/// First and last arrivals of an event are those among the streams of one shard: the times of the whole
+/// come from the events that all shards sampled. What has no such sample, or is of a part of the run,
+/// is left out, for added up it would say something that nobody saw.
+fn spread(whole: &mut LoadRecord) {
     const TIMES: [&str; 3] = ["fanout_first", "fanout_last", "fanout_skew"];
     let forget = |metrics: &mut BTreeMap<String, MetricValue>| {
         metrics.retain(|name, _| !TIMES.contains(&name.as_str()));
     };
-    forget(&mut whole.metrics);
     let populations = whole.populations.iter_mut().map(|p| &mut p.scope);
     let phases = whole.phases.iter_mut().map(|phase| &mut phase.all);
     for scope in populations.chain(phases) {
@@ -101,6 +101,19 @@ fn forget_fanout(whole: &mut LoadRecord) {
     }
     for row in &mut whole.series {
         forget(&mut row.metrics);
+    }
+    FanoutSketch::measure(&whole.fanout, &mut whole.metrics);
+}
+
+fn sketches(sum: &mut Vec<FanoutSketch>, other: Vec<FanoutSketch>) {
+    for one in other {
+        match sum
+            .iter_mut()
+            .find(|known| known.population == one.population)
+        {
+            Some(known) => known.add(&one),
+            None => sum.push(one),
+        }
     }
 }
 
@@ -186,6 +199,7 @@ fn add(whole: &mut LoadRecord, record: LoadRecord) {
     counters(&mut whole.faults, record.faults);
     storms(&mut whole.storms, record.storms);
     capacity(whole, record.capacity);
+    sketches(&mut whole.fanout, record.fanout);
     if whole.aborted.is_none() {
         whole.aborted = record.aborted;
     }
