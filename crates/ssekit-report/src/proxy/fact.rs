@@ -2,7 +2,7 @@
 
 use ssekit_record::{Latency, Measurements};
 
-use crate::text::duration;
+use crate::text::{bounded, duration};
 
 /// Name and value of everything that was measured.
 pub(crate) fn of(measured: &Measurements) -> Vec<(&'static str, String)> {
@@ -40,7 +40,7 @@ pub(crate) fn of(measured: &Measurements) -> Vec<(&'static str, String)> {
     if !aborts.is_empty() {
         facts.push(("client abort seen", aborts.join(", ")));
     }
-    let compressed = measured.compressed.clone();
+    let compressed = measured.compressed.as_deref().map(bounded);
     facts.extend(compressed.map(|coding| ("compresses with", coding)));
     let swallowed = measured.swallowed_bytes;
     facts.extend(swallowed.map(|bytes| {
