@@ -28,6 +28,7 @@ pub(crate) fn judge(record: &mut LoadRecord, job: &Job, run: &Tally, ending: End
     record.findings.extend(shared(job, run));
     record.findings.extend(generator(record, job, run, &ending));
     record.findings.extend(search(record, job));
+    record.findings.extend(record.away());
     let thresholds = job.thresholds.iter();
     record.thresholds = thresholds
         .map(|threshold| threshold.evaluate(record))

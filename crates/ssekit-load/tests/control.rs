@@ -353,3 +353,36 @@ fn a_storm_that_nobody_comes_back_from_is_told_as_such() {
     assert_eq!((storm.dropped, storm.recovered), (2, 0));
     assert!(storm.shares.iter().all(|share| share.after_us.is_none()));
 }
+
+#[test]
+fn a_server_that_is_gone_at_the_end_is_found_and_one_that_came_back_is_not() {
+    let ends_after = |last: u64| {
+        Origin::start(move |visit| {
+            if visit.number >= 3 && last < 10 {
+                return;
+            }
+            visit.open();
+            visit.write("retry: 50\n\n");
+            for id in 1..=last {
+                if !visit.event(id) {
+                    return;
+                }
+                thread::sleep(20 * MS);
+            }
+        })
+    };
+    let plan = format!(
+        "{PATIENT}[[phase]]\nkind = \"ramp\"\nto = 3\nover = \"50ms\"\n[[phase]]\nkind = \"hold\"\nfor = \"2500ms\"\n"
+    );
+    let gone = measured(&ends_after(5), &plan);
+    let found = gone.findings.iter().find(|f| f.id == "streams.away");
+    let found = found.unwrap_or_else(|| panic!("{:?} {:?}", gone.findings, gone.series));
+    assert_eq!(found.verdict, Verdict::Warn);
+    assert!(
+        found.detail.starts_with("None of 3 streams"),
+        "{}",
+        found.detail
+    );
+    let there = measured(&ends_after(1_000_000), &plan);
+    assert!(there.findings.iter().all(|f| f.id != "streams.away"));
+}

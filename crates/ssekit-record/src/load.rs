@@ -205,6 +205,31 @@ impl LoadRecord {
         }
     }
 
+    /// That no stream was left at the end although the plan wanted some: they were lost, and what was
+    /// not measured since then is in no percentile.
+    pub fn away(&self) -> Option<LoadFinding> {
+        let last = self.series.last()?.streams;
+        let waiting = last.backoff.saturating_add(last.connecting);
+        if self.has_no_data() || last.planned == 0 || waiting == 0 || last.open_in_all() > 0 {
+            return None;
+        }
+        let rows = self.series.iter().rev();
+        let since = rows
+            .take_while(|row| row.streams.open_in_all() == 0)
+            .last()?;
+        Some(LoadFinding {
+            id: "streams.away".into(),
+            verdict: Verdict::Warn,
+            detail: format!(
+                "None of {} streams was open at the end: after {:.1} s of {:.1} s none was, and {waiting} waited \
+                 to connect again. Look whether the server still runs; thresholds on staleness see such a time.",
+                last.planned,
+                since.end_us as f64 / 1e6,
+                self.elapsed_us as f64 / 1e6,
+            ),
+        })
+    }
+
     /// Whether no event was received at all.
     pub fn has_no_data(&self) -> bool {
         self.events.received == 0

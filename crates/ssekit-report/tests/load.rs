@@ -341,3 +341,26 @@ fn worse_beyond_the_noise_is_found_and_noise_is_not() {
     let text = compare::render(&rows, &["the scenarios differ".into()]);
     assert!(text.contains("1 figure became worse") && text.contains("Note: the scenarios differ."));
 }
+
+#[test]
+fn streams_are_away_after_a_merge_only_if_those_of_every_shard_are() {
+    let gone = |index| {
+        let mut record = shard(index, 1);
+        let last = &mut record.series.last_mut().unwrap().streams;
+        (last.live, last.backoff) = (0, 499);
+        record.findings.extend(record.away());
+        record
+    };
+    let found = |records| {
+        let whole = merge::merge(records, 0).unwrap();
+        let mut findings = whole.findings.into_iter();
+        findings.find(|f| f.id == "streams.away")
+    };
+    assert!(gone(0).findings.iter().any(|f| f.id == "streams.away"));
+    assert_eq!(found(vec![gone(0), shard(1, 1)]), None);
+    let detail = found(vec![gone(0), gone(1)]).unwrap().detail;
+    assert!(
+        detail.contains("None of 1000 streams") && detail.contains("after 4.0 s"),
+        "{detail}"
+    );
+}

@@ -81,6 +81,12 @@ pub fn merge(shards: Vec<LoadRecord>, allowed: usize) -> Result<LoadRecord, Merg
         .iter()
         .map(|threshold| threshold.evaluate(&whole))
         .collect();
+    // What one shard lost another may have kept.
+    whole
+        .findings
+        .retain(|finding| finding.id != "streams.away");
+    let away = whole.away();
+    whole.findings.extend(away);
     whole.outcome = whole.judged(interrupted);
     whole.summary = summary(&whole, count);
     Ok(whole)
