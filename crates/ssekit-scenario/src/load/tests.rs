@@ -133,7 +133,7 @@ fn faults_are_told_with_line_column_and_what_was_meant() {
         ),
         (
             "[target]\nurl = \"http://a/\"\n[[phase]]\nkind = \"steps\"\nstart = 5\nadd = 5\nevery = \"5s\"\nstop_on = \"threshold\"\n",
-            "s.toml:8:1: no [[threshold]] judges this phase",
+            "s.toml:8:11: no [[threshold]] judges this phase",
         ),
         (
             "[target]\nurl = \"http://a/\"\n[[phase]]\nkind = \"ramp\"\nto = 5\n",
