@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::failure::Failure;
 use crate::input;
-use crate::interrupt::interrupted;
+use crate::interrupt::Interrupt;
 
 /// Which server is started.
 #[derive(Debug, Args)]
@@ -71,7 +71,11 @@ impl StartArguments {
     ///
     /// # Errors
     /// When it cannot be started, or is interrupted before it answers; nothing is left running then.
-    pub async fn launch(&self, subject: &Subject) -> Result<Started, Failure> {
+    pub async fn launch(
+        &self,
+        subject: &Subject,
+        interrupt: &mut Interrupt,
+    ) -> Result<Started, Failure> {
         let scratch = tempfile::tempdir().map_err(|error| {
             Failure::Environment(format!(
                 "cannot make a scratch folder: {}",
@@ -84,7 +88,7 @@ impl StartArguments {
             .unwrap_or_else(|| scratch.path().join("server.log"));
         let running = tokio::select! {
             running = launch(subject, &log) => running?,
-            stop = interrupted() => {
+            stop = interrupt.came() => {
                 stop?;
                 return Err(Failure::Interrupted("the server was not ready yet".into()));
             }

@@ -311,3 +311,15 @@ fn an_interrupted_run_leaves_nothing_running() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(running(&mark), 0);
 }
+
+/// The command that prints the version runs between the launch and the first look.
+#[test]
+fn a_signal_between_launch_and_look_is_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = scenario(folder.path(), "immediate", "");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let version = "version = \"kill -TERM $PPID; echo 1\"\n[demand]";
+    std::fs::write(&path, text.replace("[demand]", version)).unwrap();
+    let output = proxy(&[&path, "--quick"]);
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+}

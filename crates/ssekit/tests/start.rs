@@ -276,3 +276,22 @@ fn a_baseline_accepts_what_it_names_and_goes_stale() {
     let output = with_baseline(BROKEN, &file, &[]);
     assert_eq!(output.status.code(), Some(1), "it is expired");
 }
+
+/// The command that prints the version runs between the launch and the first look, where nothing is
+/// waited for but its end.
+#[test]
+fn a_signal_between_launch_and_check_is_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = format!(
+        "name = \"reference\"\nabout = \"the reference server\"\nversion = \"kill -TERM $PPID; echo 1\"\n\
+         start = \"exec '{BINARY}' serve --listen {{port}}\"\n\
+         ready = \"http://127.0.0.1:{{port}}/\"\nurl = \"http://127.0.0.1:{{port}}/events\"\n"
+    );
+    std::fs::write(folder.path().join("subject.toml"), manifest).unwrap();
+    let output = Command::new(BINARY)
+        .args(["check", "--passive", "--observe", "500ms", "--subject"])
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", said(&output));
+}

@@ -16,7 +16,7 @@ use ssekit_scenario::Subject;
 use crate::command::report::written;
 use crate::failure::Failure;
 use crate::format::Format;
-use crate::interrupt::interrupted;
+use crate::interrupt::Interrupt;
 use crate::progress::Display;
 use crate::request::{RequestArguments, url};
 use crate::start::{StartArguments, Started};
@@ -190,10 +190,15 @@ impl Arguments {
     async fn repeated(&self, target: &Target, baseline: &Accepted) -> Result<ExitCode, Failure> {
         let mut runs: Vec<Checked> = Vec::new();
         let mut stopped = false;
+        // One for all runs: a signal between two waits must not be lost.
+        let mut interrupt = Interrupt::listen()?;
         while runs.len() < usize::from(self.repeat) && !stopped {
             let run = match target {
-                Target::Running(url) => self.observed(&self.options(url.clone())?).await,
-                Target::Started(subject) => self.started(subject).await,
+                Target::Running(url) => {
+                    let options = self.options(url.clone())?;
+                    self.observed(&options, &mut interrupt).await
+                }
+                Target::Started(subject) => self.started(subject, &mut interrupt).await,
             };
             match run {
                 Ok((checked, was_stopped)) => {
@@ -243,9 +248,13 @@ impl Arguments {
     }
 
     /// Starts the server, judges it and stops it.
-    async fn started(&self, subject: &Subject) -> Result<(Checked, bool), Failure> {
-        let started = self.start.launch(subject).await?;
-        let result = self.judged(subject, &started).await;
+    async fn started(
+        &self,
+        subject: &Subject,
+        interrupt: &mut Interrupt,
+    ) -> Result<(Checked, bool), Failure> {
+        let started = self.start.launch(subject, interrupt).await?;
+        let result = self.judged(subject, &started, interrupt).await;
         let launched = started.stop().await?;
         let (mut checked, interrupted) = result?;
         checked.record.launched = Some(launched);
@@ -256,6 +265,7 @@ impl Arguments {
         &self,
         subject: &Subject,
         started: &Started,
+        interrupt: &mut Interrupt,
     ) -> Result<(Checked, bool), Failure> {
         let running = started.running();
         let mut options = self.options(url(running.url())?)?;
@@ -265,16 +275,20 @@ impl Arguments {
         }
         options.stopper = Some(Stopper::new(running.terminator()));
         options.subject = self.start.name(subject).await;
-        self.observed(&options).await
+        self.observed(&options, interrupt).await
     }
 
-    async fn observed(&self, options: &CheckOptions) -> Result<(Checked, bool), Failure> {
+    async fn observed(
+        &self,
+        options: &CheckOptions,
+        interrupt: &mut Interrupt,
+    ) -> Result<(Checked, bool), Failure> {
         let mut display = Display::new(self.answer.quiet);
         let mut sink = |step: ssekit_conformance::Progress<'_>| display.show(&step);
         let mut run = std::pin::pin!(check(options, &mut sink));
         tokio::select! {
             checked = &mut run => return Ok((checked?, false)),
-            stop = interrupted() => stop?,
+            stop = interrupt.came() => stop?,
         }
         options.stop.store(true, Ordering::Relaxed);
         match tokio::time::timeout(GRACE, run).await {

@@ -21,7 +21,7 @@ use crate::audience::{self, Audience};
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::input::cause;
-use crate::interrupt::interrupted;
+use crate::interrupt::{Interrupt, interrupted};
 use crate::load_form::{LoadFile, LoadForm, load_file, write_all};
 use crate::local_shard::Task;
 use crate::request::{RequestArguments, url};
@@ -204,7 +204,7 @@ impl Arguments {
         stop: &Arc<AtomicBool>,
     ) -> Result<(LoadRecord, Result<(), Failure>), Failure> {
         let name = self.start.name(subject).await;
-        let started = self.start.launch(subject).await?;
+        let started = self.start.launch(subject, &mut Interrupt::listen()?).await?;
         let made = self.made(loaded, Some(started.running().port()), stop);
         let spent = started.spent();
         let stopped = started.stop().await;

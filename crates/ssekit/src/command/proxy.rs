@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use crate::command::report::RecordFormat;
 use crate::command::serve::address;
 use crate::failure::Failure;
 use crate::format::Format;
-use crate::interrupt::interrupted;
+use crate::interrupt::Interrupt;
 use crate::request::{RequestArguments, url};
 use crate::{duration, input, output, runtime};
 
@@ -121,18 +120,18 @@ impl Arguments {
             let options = self.options(&scenario.via, &scenario, None)?;
             let display = Display::new(self.answer.quiet);
             let mut sink = |step: Progress| display.show(step);
-            let stop = std::pin::pin!(interrupted());
             let run = compare(&origin, &options, &mut sink);
-            return self.given(run, &options, &display, stop).await;
+            let mut interrupt = Interrupt::listen()?;
+            return self.given(run, &options, &display, &mut interrupt).await;
         }
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listen = self.listen.or(scenario.listen).unwrap_or(any);
         let stand = Stand::listen(listen).await?;
         // One for the whole run: a signal between two waits must not be lost.
-        let mut stop = std::pin::pin!(interrupted());
+        let mut interrupt = Interrupt::listen()?;
         let Some(subject) = scenario.subject(stand.addr()) else {
             let options = self.options(&scenario.via, &scenario, None)?;
-            return self.judged(&stand, options, stop).await;
+            return self.judged(&stand, options, &mut interrupt).await;
         };
         let scratch = tempfile::tempdir().map_err(|error| {
             let cause = input::cause(&error);
@@ -141,7 +140,7 @@ impl Arguments {
         let log = scratch.path().join("hop.log");
         let running = tokio::select! {
             running = launch(&subject, &log) => running?,
-            stopped = &mut stop => {
+            stopped = interrupt.came() => {
                 stopped?;
                 return Err(Failure::Interrupted("the hop was not ready yet".into()));
             }
@@ -151,7 +150,7 @@ impl Arguments {
             None => scenario.name.clone(),
         };
         let result = match self.options(running.url(), &scenario, Some(name)) {
-            Ok(options) => self.judged(&stand, options, stop).await,
+            Ok(options) => self.judged(&stand, options, &mut interrupt).await,
             Err(failure) => Err(failure),
         };
         running.stop().await?;
@@ -220,7 +219,7 @@ impl Arguments {
         &self,
         stand: &Stand,
         options: ProxyOptions,
-        stop: Pin<&mut impl Future<Output = Result<(), Failure>>>,
+        interrupt: &mut Interrupt,
     ) -> Result<ExitCode, Failure> {
         if self.listen.is_some_and(|listen| listen.port() == 0) {
             output::say(&format!("the origin listens on {}", stand.addr()));
@@ -228,7 +227,7 @@ impl Arguments {
         let display = Display::new(self.answer.quiet);
         let mut sink = |step: Progress| display.show(step);
         let run = stand.check(&options, &mut sink);
-        self.given(run, &options, &display, stop).await
+        self.given(run, &options, &display, interrupt).await
     }
 
     /// Waits for a run and gives its answer, also where it is interrupted.
@@ -237,13 +236,13 @@ impl Arguments {
         run: impl Future<Output = Result<ProxyRecord, ProxyError>>,
         options: &ProxyOptions,
         display: &Display,
-        stop: Pin<&mut impl Future<Output = Result<(), Failure>>>,
+        interrupt: &mut Interrupt,
     ) -> Result<ExitCode, Failure> {
         let mut run = std::pin::pin!(run);
         let mut stopped = false;
         let looked = tokio::select! {
             record = &mut run => record,
-            signalled = stop => {
+            signalled = interrupt.came() => {
                 signalled?;
                 stopped = true;
                 options.stop.store(true, Ordering::Relaxed);
