@@ -180,26 +180,17 @@ fn not_made(rule: &Rule, case: &Case<'_>) -> Option<Judgement> {
     })
 }
 
-/// A judgement with the rule's texts. Only a MUST fails; an informative rule never warns.
+/// A judgement with the rule's texts.
 fn finding(rule: &Rule, judgement: Judgement) -> Finding {
     let level = judgement.level.unwrap_or(rule.level);
-    let verdict = match (judgement.verdict, level) {
-        (Verdict::Fail, Level::Should | Level::Practice) => Verdict::Warn,
-        (Verdict::Fail | Verdict::Warn, Level::Info) => Verdict::Info,
-        (verdict, _) => verdict,
-    };
-    let sources = rule.sources.iter().map(|(name, url)| Source {
-        name: (*name).into(),
-        url: (*url).into(),
-    });
     Finding {
         id: rule.id.into(),
         level,
-        verdict,
+        verdict: judgement.verdict.of(level),
         title: rule.title.into(),
         expected: judgement.expected.unwrap_or_else(|| rule.expected.into()),
         actual: judgement.actual,
-        source: sources.collect(),
+        source: Source::all(rule.sources),
         impact: rule.impact.into(),
         remedy: judgement.remedy.unwrap_or_else(|| rule.remedy.into()),
         accepted: None,

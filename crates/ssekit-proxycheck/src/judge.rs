@@ -1,7 +1,7 @@
 //! From what was seen to a record.
 
 use ssekit_record::{
-    Acceptance, CheckOutcome, CheckRecord, CheckSummary, Finding, HttpVersion, Level, Measurements,
+    Acceptance, CheckOutcome, CheckRecord, CheckSummary, Finding, HttpVersion, Measurements,
     ProbeSummary, ProxyRecord, Release, SCHEMA, Source, StaleEntry, Timeline, Verdict, redact_url,
 };
 
@@ -57,26 +57,17 @@ pub(crate) fn judge(case: &Case<'_>) -> ProxyRecord {
     }
 }
 
-/// A judgement with the rule's texts. Only a MUST fails; an informative rule never warns.
+/// A judgement with the rule's texts.
 fn finding(rule: &Rule, judgement: Judgement) -> Finding {
     let level = judgement.level.unwrap_or(rule.level);
-    let verdict = match (judgement.verdict, level) {
-        (Verdict::Fail, Level::Should | Level::Practice) => Verdict::Warn,
-        (Verdict::Fail | Verdict::Warn, Level::Info) => Verdict::Info,
-        (verdict, _) => verdict,
-    };
-    let sources = rule.sources.iter().map(|(name, url)| Source {
-        name: (*name).into(),
-        url: (*url).into(),
-    });
     Finding {
         id: rule.id.into(),
         level,
-        verdict,
+        verdict: judgement.verdict.of(level),
         title: rule.title.into(),
         expected: rule.expected.into(),
         actual: judgement.actual,
-        source: sources.collect(),
+        source: Source::all(rule.sources),
         impact: rule.impact.into(),
         remedy: judgement.remedy.unwrap_or_else(|| rule.remedy.into()),
         accepted: None,

@@ -104,6 +104,17 @@ impl Verdict {
             Self::Error => "error",
         }
     }
+
+    /// This verdict of a rule of that level: only a MUST fails, and what is merely worth knowing is
+    /// neither good nor bad.
+    #[must_use]
+    pub fn of(self, level: Level) -> Self {
+        match (self, level) {
+            (Self::Fail, Level::Should | Level::Practice) => Self::Warn,
+            (Self::Fail | Self::Warn, Level::Info) => Self::Info,
+            (verdict, _) => verdict,
+        }
+    }
 }
 
 impl fmt::Display for Verdict {
@@ -120,6 +131,17 @@ pub struct Source {
     /// Link to that section; empty where there is none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub url: String,
+}
+
+impl Source {
+    /// The sources with these names and links.
+    pub fn all(named: &[(&str, &str)]) -> Vec<Self> {
+        let sources = named.iter().map(|(name, url)| Self {
+            name: (*name).into(),
+            url: (*url).into(),
+        });
+        sources.collect()
+    }
 }
 
 /// One piece of evidence: what in which transcript shows it.
@@ -309,11 +331,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_a_must_fails() {
+        assert_eq!(Verdict::Fail.of(Level::Must), Verdict::Fail);
+        for level in [Level::Should, Level::Practice] {
+            assert_eq!(Verdict::Fail.of(level), Verdict::Warn);
+            assert_eq!(Verdict::Warn.of(level), Verdict::Warn);
+        }
+        for verdict in [Verdict::Fail, Verdict::Warn] {
+            assert_eq!(verdict.of(Level::Info), Verdict::Info);
+        }
+        assert_eq!(Verdict::Error.of(Level::Info), Verdict::Error);
+    }
+
+    #[test]
     fn sources_are_written_as_text_and_as_a_list_and_read_back() {
-        let source = |name: &str| Source {
-            name: name.into(),
-            url: String::new(),
-        };
         let finding = Finding {
             id: "a.b".into(),
             level: Level::Must,
@@ -321,7 +352,7 @@ mod tests {
             title: String::new(),
             expected: String::new(),
             actual: String::new(),
-            source: vec![source("RFC 9112 7.1"), source("HTML")],
+            source: Source::all(&[("RFC 9112 7.1", ""), ("HTML", "")]),
             impact: String::new(),
             remedy: String::new(),
             accepted: None,

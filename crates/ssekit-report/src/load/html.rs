@@ -30,6 +30,8 @@ pub fn render(record: &LoadRecord) -> String {
 #[derive(Template)]
 #[template(path = "load.html")]
 struct Page {
+    kind: &'static str,
+    about: &'static str,
     mark: char,
     class: &'static str,
     outcome: &'static str,
@@ -90,6 +92,8 @@ impl Page {
             value,
         });
         Self {
+            kind: "load",
+            about: "event streams under load",
             mark,
             class,
             outcome,

@@ -1,3 +1,4 @@
+//! Proxy scenarios: what is read, which addresses are filled in, and where a fault is pointed at.
 #![allow(clippy::unwrap_used)]
 use super::*;
 
