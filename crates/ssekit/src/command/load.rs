@@ -204,7 +204,10 @@ impl Arguments {
         stop: &Arc<AtomicBool>,
     ) -> Result<(LoadRecord, Result<(), Failure>), Failure> {
         let name = self.start.name(subject).await;
-        let started = self.start.launch(subject, &mut Interrupt::listen()?).await?;
+        let started = self
+            .start
+            .launch(subject, &mut Interrupt::listen()?)
+            .await?;
         let made = self.made(loaded, Some(started.running().port()), stop);
         let spent = started.spent();
         let stopped = started.stop().await;
