@@ -2,7 +2,6 @@
 
 use ssekit_record::{Aborted, LoadFinding, LoadRecord, ThresholdResult, Verdict};
 
-use crate::assembly::quantile;
 use crate::cause::Cause;
 use crate::dial::Sharing;
 use crate::expectation::BURST_WINDOW_US;
@@ -134,7 +133,7 @@ fn burst(job: &Job, run: &Tally) -> Option<LoadFinding> {
     let batches = count.gaps_long.max(1);
     let together = count.gaps_short as f64 / gaps.max(1) as f64;
     // A server that is faster than the burst window cannot be told from a hop that collects.
-    let slow = quantile(run, Metric::Gap, 1.0 - 0.5 * (1.0 - together)) >= 20 * BURST_WINDOW_US;
+    let slow = run.quantile(Metric::Gap, 1.0 - 0.5 * (1.0 - together)) >= 20 * BURST_WINDOW_US;
     if gaps < 20 || together < 0.5 || count.gaps_long < 3 || !slow {
         return None;
     }

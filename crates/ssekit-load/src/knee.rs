@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use ssekit_record::{Capacity, CapacityStep, PopulationScope};
 
-use crate::assembly::{quantile, scope, sum};
 use crate::cause::Cause;
 use crate::job::{Job, Search, Validity};
 use crate::metric::Metric;
+use crate::scope::scope;
 use crate::seat::State;
 use crate::shift::Interval;
 use crate::tally::Tally;
@@ -107,7 +107,7 @@ impl Knee {
             start_us: step.span_us.0,
             end_us: step.span_us.1,
             saturated: step.saturated(&job.validity),
-            all: scope(&sum(&step.tallies, job.digits), is_wanted),
+            all: scope(&Tally::sum(&step.tallies, job.digits), is_wanted),
             populations: step.populations(job, is_wanted),
             ..CapacityStep::default()
         });
@@ -144,7 +144,7 @@ impl Step {
     /// The resource of the generator that was at its limit, if one was.
     fn saturated(&self, limits: &Validity) -> Option<String> {
         let ms = |us: u64| us as f64 / 1000.0;
-        let all = sum(&self.tallies, 3);
+        let all = Tally::sum(&self.tallies, 3);
         for (cause, what) in [
             (Cause::NoDescriptor, "file descriptors"),
             (Cause::NoPort, "ports"),
@@ -156,11 +156,11 @@ impl Step {
                 ));
             }
         }
-        let lag = quantile(&all, Metric::LoopLag, 0.999);
+        let lag = all.quantile(Metric::LoopLag, 0.999);
         if lag > limits.max_loop_lag_p999_us {
             return Some(format!("loop lag ({:.1} ms at p99.9)", ms(lag)));
         }
-        let late = quantile(&all, Metric::ScheduleLag, 0.99);
+        let late = all.quantile(Metric::ScheduleLag, 0.99);
         if late > limits.max_schedule_lag_p99_us {
             return Some(format!("schedule lag ({:.1} ms at p99)", ms(late)));
         }

@@ -18,6 +18,7 @@
 //! Every latency counts from the intended instant and, apart from that, from the real one. What never
 //! came is counted, and what was still open when observation stopped is kept apart as censored.
 mod account;
+mod address;
 mod assembly;
 mod audience;
 mod cause;
@@ -42,10 +43,10 @@ mod port;
 mod preflight;
 mod publisher;
 mod punctuality;
-mod quick;
 mod reconnect;
 mod request;
 mod run;
+mod scope;
 mod seat;
 mod session;
 mod shift;
@@ -65,7 +66,6 @@ pub use order::Order;
 pub use port::Ports;
 pub use preflight::check as preflight;
 pub use publisher::{Publication, Publications, Publisher};
-pub use quick::Quick;
 pub use reconnect::ReconnectPolicy;
 pub use request::{RequestBytes, Requests};
 pub use run::{Progress, run};

@@ -65,6 +65,13 @@ impl Tally {
         Self::new(self.digits)
     }
 
+    /// The sum of several, such as those of all populations.
+    pub fn sum(tallies: &[Self], digits: u8) -> Self {
+        let mut sum = Self::new(digits);
+        tallies.iter().for_each(|tally| sum.add(tally));
+        sum
+    }
+
     /// Takes a sample.
     #[inline]
     pub fn record(&mut self, metric: Metric, value: u64) {
@@ -100,6 +107,12 @@ impl Tally {
     /// The samples of a metric, if there are any.
     pub fn histogram(&self, metric: Metric) -> Option<&Histogram<u64>> {
         self.histograms[metric as usize].as_deref()
+    }
+
+    /// The value that this share of the samples of a metric do not exceed; 0 where there are none.
+    pub fn quantile(&self, metric: Metric, share: f64) -> u64 {
+        self.histogram(metric)
+            .map_or(0, |samples| samples.value_at_quantile(share))
     }
 
     /// What is counted of the storm that began then.

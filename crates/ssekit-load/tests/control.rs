@@ -3,41 +3,23 @@
 
 mod origin;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use origin::{Origin, Visit};
-use ssekit_load::{LoadError, Order, run};
-use ssekit_record::{ExitCode, LoadOutcome, LoadRecord, Shard, Verdict};
-use ssekit_scenario::load::LoadScenario;
+use origin::{Origin, PATIENT, Visit, made, order};
+use ssekit_load::LoadError;
+use ssekit_record::{ExitCode, LoadOutcome, LoadRecord, Verdict};
 
 const MS: Duration = Duration::from_millis(1);
-/// These tests are about the target; a machine that is busy with other tests is not.
-const PATIENT: &str = "[validity]\nmax_loop_lag_p999 = \"60s\"\nmax_schedule_lag_p99 = \"60s\"\n\
-                       max_cpu = \"100%\"\n";
-
-fn order(text: &str) -> Order {
-    let loaded = LoadScenario::parse(text, Path::new("s.toml"), &[], |_| None);
-    let loaded = loaded.unwrap_or_else(|error| panic!("{error}\n{text}"));
-    Order {
-        scenario: loaded.scenario,
-        toml: loaded.toml,
-        folder: PathBuf::new(),
-        shard: Shard::default(),
-        workers: None,
-    }
-}
 
 fn measured(origin: &Origin, rest: &str) -> LoadRecord {
     let text = format!(
         "[target]\nurl = \"http://{}/events\"\n[expect]\nseq = {{ from = \"id\" }}\n{rest}",
         origin.address
     );
-    let job = order(&text).job().unwrap();
-    run(&job, &Arc::new(AtomicBool::new(false)), &mut |_| {}).unwrap()
+    made(&order(&text).job().unwrap())
 }
 
 /// Ticks each 20 ms until the client goes.

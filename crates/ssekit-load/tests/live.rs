@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use origin::Origin;
 use ssekit_load::{Exporter, run};
-use ssekit_record::{LoadCounts, Scope, Threshold};
+use ssekit_record::{LoadCounts, Scope};
 
 fn ask(address: SocketAddr, request: &str) -> String {
     let mut socket = TcpStream::connect(address).unwrap();
@@ -54,12 +54,12 @@ fn origin() -> Origin {
 #[test]
 fn intervals_shown_add_up_to_the_record_and_to_what_prometheus_reads() {
     let origin = origin();
-    let mut quick = origin.quick(3, Duration::from_millis(2_500));
-    quick.thresholds = ["gap p99 < 60s", "gap p99 < 1us", "delivery p99 < 1s"]
-        .map(|text| Threshold::parse(text).unwrap())
-        .into();
-    quick.thresholds[1].window = "1s".parse().unwrap();
-    let job = quick.job().unwrap();
+    let quick = origin.quick(3, Duration::from_millis(2_500)).with(
+        "[[threshold]]\nmetric = \"gap\"\nexpr = \"p99 < 60s\"\n\
+         [[threshold]]\nmetric = \"gap\"\nexpr = \"p99 < 1us\"\nwindow = \"1s\"\n\
+         [[threshold]]\nmetric = \"delivery\"\nexpr = \"p99 < 1s\"",
+    );
+    let job = quick.job();
     let mut exporter = Exporter::start("127.0.0.1:0".parse().unwrap(), &job).unwrap();
     let before = ask(exporter.address(), "GET /metrics");
     assert_eq!(number(&before, "ssekit_load_events_total"), 0.0);
@@ -112,7 +112,7 @@ fn intervals_shown_add_up_to_the_record_and_to_what_prometheus_reads() {
 #[test]
 fn the_endpoint_answers_in_the_text_format_and_only_what_it_is_asked() {
     let origin = origin();
-    let job = origin.quick(1, Duration::from_secs(1)).job().unwrap();
+    let job = origin.quick(1, Duration::from_secs(1)).job();
     let exporter = Exporter::start("127.0.0.1:0".parse().unwrap(), &job).unwrap();
     let address = exporter.address();
     let answer = ask(address, "GET /metrics?x=1").to_ascii_lowercase();

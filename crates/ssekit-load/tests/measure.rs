@@ -8,27 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use origin::{Origin, above, measured, stats, until};
-use ssekit_load::{Expectation, Place, Published, Sequence, run};
-use ssekit_record::{ExitCode, LoadOutcome, Threshold, Verdict};
+use origin::{Origin, PATIENT, above, made, measured, order, stats, until};
+use ssekit_load::run;
+use ssekit_record::{ExitCode, LoadOutcome, Verdict};
 
 const MS: Duration = Duration::from_millis(1);
 
-fn by_id() -> Option<Sequence> {
-    Some(Sequence {
-        place: Place::Id,
-        shared: false,
-    })
-}
-
-fn stamped() -> Option<Published> {
-    Some(Published {
-        place: Place::in_data("/ts"),
-        nanos_per_unit: 1000,
-        intended: false,
-        offset_us: 0,
-    })
-}
+const BY_ID: &str = "[expect]\nseq = { from = \"id\" }";
+const STAMPED: &str =
+    "[expect]\npublished_at = { from = \"data\", path = \"/ts\", unit = \"us\", kind = \"sent\" }";
 
 #[test]
 fn every_event_of_every_stream_is_counted_once() {
@@ -39,8 +27,7 @@ fn every_event_of_every_stream_is_counted_once() {
         });
         visit.linger();
     });
-    let mut quick = origin.quick(30, 800 * MS);
-    quick.expect.sequence = by_id();
+    let quick = origin.quick(30, 800 * MS).with(BY_ID);
     let record = measured(&quick);
     assert_eq!(record.events.received, 1200);
     assert_eq!(record.events.received, origin.sent.load(Ordering::SeqCst));
@@ -81,12 +68,8 @@ fn a_stall_among_ticks_gives_the_lateness_that_arithmetic_says() {
         }
         visit.linger();
     });
-    let mut quick = origin.quick(2, 2600 * MS);
-    quick.expect = Expectation {
-        interval_us: Some(20_000),
-        sequence: by_id(),
-        ..Expectation::default()
-    };
+    let expect = format!("{BY_ID}\ninterval = \"20ms\"");
+    let quick = origin.quick(2, 2600 * MS).with(&expect);
     let record = measured(&quick);
     // Ticks due at 500, 520, … 1180 ms came at 1200 ms: 700, 680, … 20 ms late, on each stream.
     let late = stats(&record, "tick_lateness");
@@ -121,9 +104,8 @@ fn loss_duplicates_and_reordering_are_told_apart() {
         }
         visit.linger();
     });
-    let mut quick = origin.quick(3, 500 * MS);
-    quick.expect.sequence = by_id();
-    quick.thresholds = vec![Threshold::parse("lost count == 0").unwrap()];
+    let quick = origin.quick(3, 500 * MS).with(BY_ID);
+    let quick = quick.with("[[threshold]]\nmetric = \"lost\"\nexpr = \"count == 0\"");
     let record = measured(&quick);
     assert_eq!(record.events.received, 30);
     assert_eq!(record.events.lost, 3 * 2, "7 and 8");
@@ -154,8 +136,7 @@ fn a_resume_is_measured_and_its_replay_is_no_duplicate() {
             visit.linger();
         }
     });
-    let mut quick = origin.quick(2, 2500 * MS);
-    quick.expect.sequence = by_id();
+    let quick = origin.quick(2, 2500 * MS).with(BY_ID);
     let record = measured(&quick);
     assert_eq!(record.streams.reconnects, 4, "{:?}", record.disconnects);
     assert_eq!(record.events.replayed, 4);
@@ -186,8 +167,7 @@ fn delivery_counts_from_the_stamp_and_events_from_the_future_are_not_clamped() {
         }
         visit.linger();
     });
-    let mut quick = origin.quick(2, 500 * MS);
-    quick.expect.published = stamped();
+    let quick = origin.quick(2, 500 * MS).with(STAMPED);
     let record = measured(&quick);
     let delivery = stats(&record, "delivery");
     assert_eq!(delivery.count, 20);
@@ -222,8 +202,7 @@ fn a_buffered_stream_is_named_by_its_stamps_and_batches_of_the_server_are_not() 
     };
     for held in [true, false] {
         let origin = served(held);
-        let mut quick = origin.quick(2, 2200 * MS);
-        quick.expect.published = stamped();
+        let quick = origin.quick(2, 2200 * MS).with(STAMPED);
         let record = measured(&quick);
         let found = record
             .findings
@@ -242,10 +221,10 @@ fn what_takes_too_long_is_counted_and_not_dropped() {
         }
         visit.linger();
     });
-    let mut quick = origin.quick(4, 1500 * MS);
-    quick.reconnect.enabled = false;
-    quick.expect.first_event_timeout_us = Some(300_000);
-    quick.expect.silence_timeout_us = Some(700_000);
+    let quick = origin.quick(4, 1500 * MS).with(
+        "[reconnect]\npolicy = \"none\"\n\
+         [expect]\nfirst_event_timeout = \"300ms\"\nsilence_timeout = \"700ms\"",
+    );
     let record = measured(&quick);
     assert_eq!(
         record.disconnects.get("first_event_timeout"),
@@ -278,9 +257,13 @@ fn refusals_are_counted_by_cause() {
             visit.linger();
         }
     });
-    let mut quick = origin.quick(25, 700 * MS);
-    quick.reconnect.enabled = false;
-    let record = measured(&quick);
+    // Those who are done are followed by nobody.
+    let text = format!(
+        "[target]\nurl = \"http://{}/events\"\n[reconnect]\npolicy = \"none\"\n[[phase]]\n\
+         kind = \"arrive\"\nrate = \"25/s\"\nover = \"1s\"\n[[phase]]\nkind = \"hold\"\nfor = \"700ms\"\n{PATIENT}",
+        origin.address
+    );
+    let record = made(&order(&text).job().unwrap());
     for cause in ["status_503", "status_204", "malformed", "unanswered"] {
         assert_eq!(
             record.errors.get(cause),
@@ -338,7 +321,7 @@ fn a_run_that_is_stopped_reports_what_it_has() {
         }
     });
     let stop = Arc::new(AtomicBool::new(false));
-    let job = origin.quick(2, Duration::from_secs(600)).job().unwrap();
+    let job = origin.quick(2, Duration::from_secs(600)).job();
     let (asked, begun) = (stop.clone(), Instant::now());
     let record = run(&job, &stop, &mut |_| asked.store(true, Ordering::Relaxed)).unwrap();
     assert!(begun.elapsed() < Duration::from_secs(60));

@@ -4,35 +4,19 @@
 mod origin;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use origin::{Origin, Visit, above, stats};
-use ssekit_load::{Order, run};
-use ssekit_record::{LoadRecord, Shard};
-use ssekit_scenario::load::LoadScenario;
+use origin::{Origin, Visit, above, made, order, stats};
+use ssekit_record::LoadRecord;
 
 const MS: Duration = Duration::from_millis(1);
 
-fn order(text: &str) -> Order {
-    let loaded = LoadScenario::parse(text, Path::new("s.toml"), &[], |_| None);
-    let loaded = loaded.unwrap_or_else(|error| panic!("{error}\n{text}"));
-    Order {
-        scenario: loaded.scenario,
-        toml: loaded.toml,
-        folder: PathBuf::new(),
-        shard: Shard::default(),
-        workers: None,
-    }
-}
-
 fn measured(text: &str) -> LoadRecord {
-    let job = order(text).job().unwrap();
-    run(&job, &Arc::new(AtomicBool::new(false)), &mut |_| {}).unwrap()
+    made(&order(text).job().unwrap())
 }
 
 /// Ticks each 20 ms until the client goes.

@@ -9,48 +9,41 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ssekit_http::TlsTrust;
-use ssekit_load::{Expectation, Order, Place, Quick, ReconnectPolicy, Sequence, run};
+use ssekit_load::{Order, run};
 use ssekit_record::{LoadOutcome, LoadRecord, MetricValue, Shard, Statistics};
 use ssekit_scenario::load::LoadScenario;
 use ssekit_server::{Config, Server};
-use url::Url;
 
 const MS: Duration = Duration::from_millis(1);
 
-fn quick(url: &str, streams: u64, per_connection: u64, hold: Duration) -> Quick {
-    Quick {
-        url: Url::parse(url).unwrap(),
-        method: "GET".into(),
-        fields: Vec::new(),
-        body: None,
-        trust: TlsTrust::default(),
-        timeout: Duration::from_secs(20),
-        connections: streams,
-        streams_per_connection: Some(per_connection),
-        ramp: Duration::ZERO,
-        hold,
-        sources: Vec::new(),
-        expect: Expectation {
-            sequence: Some(Sequence {
-                place: Place::Id,
-                shared: false,
-            }),
-            ..Expectation::default()
-        },
-        reconnect: ReconnectPolicy {
-            enabled: false,
-            ..ReconnectPolicy::default()
-        },
-        thresholds: Vec::new(),
+/// The scenario of so many streams over HTTP/2 that are opened at once and held.
+fn quick(url: &str, (streams, per_connection): (u64, u64), hold: Duration, rest: &str) -> Order {
+    let text = format!(
+        "{rest}\n[target]\nurl = \"{url}\"\nhttp = \"2\"\nstreams_per_connection = {per_connection}\n\
+         timeout = \"20s\"\n[[phase]]\nkind = \"ramp\"\nfrom = {streams}\nto = {streams}\nover = \"{}us\"\n",
+        hold.as_micros()
+    );
+    order(&text)
+}
+
+fn order(text: &str) -> Order {
+    let loaded = LoadScenario::parse(text, Path::new("s.toml"), &[], |_| None);
+    let loaded = loaded.unwrap_or_else(|error| panic!("{error}\n{text}"));
+    Order {
+        scenario: loaded.scenario,
+        toml: loaded.toml,
+        folder: PathBuf::new(),
         shard: Shard::default(),
         workers: Some(1),
-        seed: 1,
     }
 }
 
-fn measured(quick: &Quick) -> LoadRecord {
-    let job = quick.job().unwrap();
+const BY_ID: &str = "[expect]\nseq = { from = \"id\" }\n";
+const ONCE: &str = "[reconnect]\npolicy = \"none\"\n";
+const SOON: &str = "[reconnect]\nbase = \"50ms\"\n";
+
+fn measured(order: &Order) -> LoadRecord {
+    let job = order.job().unwrap();
     run(&job, &Arc::new(AtomicBool::new(false)), &mut |_| {}).unwrap()
 }
 
@@ -68,9 +61,15 @@ async fn every_event_is_counted_in_the_clear_and_over_tls() {
         };
         let server = Server::start(config).await.unwrap();
         let url = server.url("/events?interval=20&count=30");
-        let mut quick = quick(&url, 25, 10, 6000 * MS);
-        quick.reconnect.eof_finishes = true;
-        quick.trust.ca_pem = server.certificate_pem().map(|pem| pem.as_bytes().to_vec());
+        let mut trust = String::new();
+        let folder = tempfile::tempdir().unwrap();
+        if let Some(pem) = server.certificate_pem() {
+            let ca = folder.path().join("ca.pem");
+            std::fs::write(&ca, pem).unwrap();
+            trust = format!("[target.tls]\nca = {:?}\n", ca.display().to_string());
+        }
+        let rest = format!("{BY_ID}[reconnect]\npolicy = \"none\"\non_eof = \"finish\"\n{trust}");
+        let quick = quick(&url, (25, 10), 6000 * MS, &rest);
         let record = tokio::task::spawn_blocking(move || measured(&quick))
             .await
             .unwrap();
@@ -167,7 +166,12 @@ fn the_limit_of_the_server_is_kept_and_each_end_has_its_cause() {
             ]);
         }
     });
-    let record = measured(&quick(&format!("http://{address}/"), 6, 100, 1500 * MS));
+    let record = measured(&quick(
+        &format!("http://{address}/"),
+        (6, 100),
+        1500 * MS,
+        &format!("{BY_ID}{ONCE}"),
+    ));
     assert_eq!(record.streams.opened, 6, "{:?}", record.disconnects);
     assert_eq!(record.events.received, 3);
     assert_eq!(record.disconnects.get("rst_stream"), Some(&3));
@@ -204,10 +208,9 @@ fn a_stream_that_the_server_did_not_begin_is_asked_for_again() {
         }
         peer.linger();
     });
-    let mut quick = quick(&format!("http://{address}/"), 2, 2, 3000 * MS);
-    quick.reconnect = ReconnectPolicy::default();
-    quick.reconnect.base_ms = 50;
-    let record = measured(&quick);
+    let rest = format!("{BY_ID}{SOON}");
+    let url = format!("http://{address}/");
+    let record = measured(&quick(&url, (2, 2), 3000 * MS, &rest));
     assert_eq!(record.errors.get("refused_stream"), Some(&1));
     assert_eq!((record.streams.opened, record.streams.failed), (2, 0));
     assert_eq!(record.events.received, 2, "{:?}", record.errors);
@@ -225,16 +228,7 @@ fn as_agreed(url: &str) -> LoadRecord {
          [reconnect]\npolicy = \"none\"\n\
          [[phase]]\nkind = \"ramp\"\nto = 130\nover = \"1s\"\n[[phase]]\nkind = \"hold\"\nfor = \"4s\""
     );
-    let loaded = LoadScenario::parse(&text, Path::new("auto.toml"), &[], |_| None).unwrap();
-    let order = Order {
-        scenario: loaded.scenario,
-        toml: loaded.toml,
-        folder: PathBuf::new(),
-        shard: Shard::default(),
-        workers: Some(1),
-    };
-    let job = order.job().unwrap();
-    run(&job, &Arc::new(AtomicBool::new(false)), &mut |_| {}).unwrap()
+    measured(&order(&text))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -281,10 +275,9 @@ fn a_stream_that_goaway_does_not_cover_comes_back_on_another_connection() {
         }
         peer.linger();
     });
-    let mut quick = quick(&format!("http://{address}/"), 2, 2, 3000 * MS);
-    quick.reconnect = ReconnectPolicy::default();
-    quick.reconnect.base_ms = 50;
-    let record = measured(&quick);
+    let rest = format!("{BY_ID}{SOON}");
+    let url = format!("http://{address}/");
+    let record = measured(&quick(&url, (2, 2), 3000 * MS, &rest));
     assert_eq!(record.events.received, 2, "{:?}", record.errors);
     assert_eq!((record.streams.opened, record.streams.failed), (2, 0));
     assert_eq!(record.errors.get("goaway"), Some(&1));
@@ -303,10 +296,9 @@ fn a_stream_that_ends_comes_back_on_the_connection_there_is() {
         }
         peer.linger();
     });
-    let mut quick = quick(&format!("http://{address}/"), 1, 9, 3000 * MS);
-    quick.reconnect = ReconnectPolicy::default();
-    quick.reconnect.base_ms = 50;
-    let record = measured(&quick);
+    let rest = format!("{BY_ID}{SOON}");
+    let url = format!("http://{address}/");
+    let record = measured(&quick(&url, (1, 9), 3000 * MS, &rest));
     assert_eq!(record.events.received, 2, "{:?}", record.errors);
     assert_eq!((record.streams.reconnects, record.events.lost), (1, 0));
     assert_eq!(stats(&record, "tcp_connect").count, 1);
@@ -337,9 +329,9 @@ fn a_stall_is_lateness_and_frames_of_one_read_are_coalesced() {
         }
         peer.linger();
     });
-    let mut quick = quick(&format!("http://{address}/"), 1, 9, 2500 * MS);
-    quick.expect.interval_us = Some(20_000);
-    let record = measured(&quick);
+    let rest = format!("{BY_ID}interval = \"20ms\"\n{ONCE}");
+    let url = format!("http://{address}/");
+    let record = measured(&quick(&url, (1, 9), 2500 * MS, &rest));
     assert_eq!(record.events.received, 80);
     assert_eq!(record.events.lost, 0);
     let late = stats(&record, "tick_lateness");

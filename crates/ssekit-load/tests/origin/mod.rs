@@ -3,14 +3,19 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ssekit_load::{Expectation, Quick, ReconnectPolicy, run};
-use ssekit_record::{LoadRecord, MetricValue, Shard, Statistics, Threshold};
-use url::Url;
+use ssekit_load::{Job, Order, run};
+use ssekit_record::{LoadRecord, MetricValue, Shard, Statistics};
+use ssekit_scenario::load::LoadScenario;
+
+/// These tests are about the target; a machine that is busy with other tests is not.
+pub const PATIENT: &str = "[validity]\nmax_loop_lag_p999 = \"60s\"\nmax_schedule_lag_p99 = \"60s\"\n\
+                           max_cpu = \"100%\"\n";
 
 /// Where it listens, and what it saw.
 pub struct Origin {
@@ -129,31 +134,64 @@ impl Origin {
     }
 }
 
+/// A scenario of so many streams that are opened at once and held.
+#[derive(Clone)]
+pub struct Quick {
+    toml: String,
+    pub shard: Shard,
+    pub workers: Option<usize>,
+}
+
+impl Quick {
+    /// With more tables.
+    pub fn with(mut self, toml: &str) -> Self {
+        self.toml += toml;
+        self.toml += "\n";
+        self
+    }
+
+    pub fn job(&self) -> Job {
+        let order = Order {
+            shard: self.shard,
+            workers: self.workers,
+            ..order(&self.toml)
+        };
+        order.job().unwrap()
+    }
+}
+
 pub fn quick(address: SocketAddr, connections: u64, hold: Duration) -> Quick {
     Quick {
-        url: Url::parse(&format!("http://{address}/events")).unwrap(),
-        method: "GET".into(),
-        fields: Vec::new(),
-        body: None,
-        trust: ssekit_http::TlsTrust::default(),
-        timeout: Duration::from_secs(5),
-        connections,
-        streams_per_connection: None,
-        ramp: Duration::ZERO,
-        hold,
-        sources: Vec::new(),
-        expect: Expectation::default(),
-        reconnect: ReconnectPolicy::default(),
-        thresholds: Vec::<Threshold>::new(),
+        toml: format!(
+            "[target]\nurl = \"http://{address}/events\"\ntimeout = \"5s\"\n\
+             [[phase]]\nkind = \"ramp\"\nfrom = {connections}\nto = {connections}\nover = \"{}us\"\n{PATIENT}",
+            hold.as_micros()
+        ),
         shard: Shard::default(),
         workers: None,
-        seed: 1,
+    }
+}
+
+/// What this scenario asks for.
+pub fn order(text: &str) -> Order {
+    let loaded = LoadScenario::parse(text, Path::new("s.toml"), &[], |_| None);
+    let loaded = loaded.unwrap_or_else(|error| panic!("{error}\n{text}"));
+    Order {
+        scenario: loaded.scenario,
+        toml: loaded.toml,
+        folder: PathBuf::new(),
+        shard: Shard::default(),
+        workers: None,
     }
 }
 
 pub fn measured(quick: &Quick) -> LoadRecord {
-    let job = quick.job().unwrap();
-    run(&job, &Arc::new(AtomicBool::new(false)), &mut |_| {}).unwrap()
+    made(&quick.job())
+}
+
+/// Makes a run to its end.
+pub fn made(job: &Job) -> LoadRecord {
+    run(job, &Arc::new(AtomicBool::new(false)), &mut |_| {}).unwrap()
 }
 
 /// Statistics of a metric.

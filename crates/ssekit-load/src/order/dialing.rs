@@ -1,0 +1,118 @@
+//! How a population connects.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ssekit_http::{HttpChoice, TlsIdentity, TlsTrust, tls_config_as};
+use ssekit_scenario::load::{Http, PopulationKind};
+use url::Url;
+
+use super::file::read;
+use super::source::source_addresses;
+use super::{Order, refuse};
+use crate::address::addresses;
+use crate::dial::{Dialer, Sharing, Tls};
+use crate::error::LoadError;
+
+impl Order {
+    /// Whether the streams of such a population share connections. A slow reader would hold up others
+    /// on its connection, so where the version is left to the server it has its own.
+    pub(super) fn sharing(&self, kind: PopulationKind) -> Sharing {
+        let target = &self.scenario.target;
+        let is_tls = target.url.starts_with("https:");
+        match (kind, target.http) {
+            (PopulationKind::Publisher, _) | (_, Http::Http11) => Sharing::Never,
+            (_, Http::Http2) => Sharing::Always(self.scenario.per_connection()),
+            (PopulationKind::Slow, Http::Auto) => Sharing::Never,
+            (_, Http::Auto) if is_tls => Sharing::AsAgreed(self.scenario.per_connection()),
+            (_, Http::Auto) => Sharing::Never,
+        }
+    }
+
+    pub(super) fn dialer(&self, url: &Url, sharing: Sharing) -> Result<Dialer, LoadError> {
+        let target = &self.scenario.target;
+        let mut sources = Vec::new();
+        for text in &target.source_ips {
+            sources.extend(source_addresses(text)?);
+        }
+        Ok(Dialer {
+            targets: self.targets(url)?,
+            sources,
+            ports: None,
+            recv_buffer: target.recv_buffer.map(|size| size.0 as usize),
+            tls: self.tls(url, sharing)?,
+            sharing,
+            connect_timeout: self.timeout(),
+        })
+    }
+
+    fn targets(&self, url: &Url) -> Result<Vec<SocketAddr>, LoadError> {
+        let places = &self.scenario.target.connect_to;
+        if places.is_empty() {
+            return addresses(url, self.timeout());
+        }
+        let mut targets = Vec::new();
+        for place in places {
+            let scheme = url.scheme();
+            let Ok(mut place_url) = Url::parse(&format!("{scheme}://{place}")) else {
+                return refuse(format!("target.connect_to: {place:?} is not host:port"));
+            };
+            if place_url.port().is_none() {
+                // The host was read from a URL of the same scheme, so it can carry a port.
+                let _ = place_url.set_port(url.port());
+            }
+            targets.extend(addresses(&place_url, self.timeout())?);
+        }
+        Ok(targets)
+    }
+
+    fn tls(&self, url: &Url, sharing: Sharing) -> Result<Option<Tls>, LoadError> {
+        if url.scheme() != "https" {
+            return Ok(None);
+        }
+        let tls = &self.scenario.target.tls;
+        let ca_pem = tls
+            .ca
+            .as_ref()
+            .map(|path| read(&self.folder, path))
+            .transpose()?;
+        let trust = TlsTrust {
+            ca_pem,
+            insecure: tls.insecure,
+        };
+        let identity = self.identity()?;
+        let config = |choice| -> Result<Arc<rustls::ClientConfig>, LoadError> {
+            let mut config = tls_config_as(identity.as_ref(), &trust, choice)?;
+            if tls.resume == Some(false) {
+                Arc::make_mut(&mut config).resumption = rustls::client::Resumption::disabled();
+            }
+            Ok(config)
+        };
+        let own = config(HttpChoice::Http11)?;
+        let shared = match sharing {
+            Sharing::Never => own.clone(),
+            Sharing::Always(_) => config(HttpChoice::Http2)?,
+            Sharing::AsAgreed(_) => config(HttpChoice::Auto)?,
+        };
+        let mut url = url.clone();
+        if let Some(name) = &tls.sni
+            && url.set_host(Some(name)).is_err()
+        {
+            return refuse(format!("target.tls.sni: {name:?} is not a host name"));
+        }
+        Ok(Some(Tls { url, shared, own }))
+    }
+
+    /// The client certificate.
+    fn identity(&self) -> Result<Option<TlsIdentity>, LoadError> {
+        let tls = &self.scenario.target.tls;
+        let files = tls.cert.as_ref().zip(tls.key.as_ref());
+        let identity = files.map(|(cert, key)| {
+            Ok(TlsIdentity {
+                cert_pem: read(&self.folder, cert)?,
+                key_pem: read(&self.folder, key)?,
+            })
+        });
+        identity.transpose()
+    }
+}
