@@ -6,13 +6,14 @@ mod file;
 mod form;
 mod schedule;
 mod source;
+mod support;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use ssekit_record::{ScenarioSummary, Shard};
-use ssekit_scenario::load::{self, LoadPlan, LoadScenario, PhaseAction, PopulationKind};
+use ssekit_scenario::load::{self, LoadPlan, LoadScenario, PopulationKind};
 
 use self::contract::{expectation, reconnect, validity};
 use self::schedule::{acts, phases, search, storms};
@@ -53,6 +54,7 @@ impl Order {
     pub fn job(&self) -> Result<Job, LoadError> {
         let scenario = &self.scenario;
         self.supported()?;
+        self.divisible(1)?;
         let plan = Arc::new(LoadPlan::new(scenario).map_err(LoadError::Scenario)?);
         let planned = plan.planned(self.shard);
         let connections = plan.demand(scenario, Shard::default()).peak_connections;
@@ -88,69 +90,6 @@ impl Order {
                 .start_at
                 .map(|ms| UNIX_EPOCH + Duration::from_millis(ms)),
         })
-    }
-
-    /// Refuses what would silently be something else.
-    fn supported(&self) -> Result<(), LoadError> {
-        let (target, output) = (&self.scenario.target, &self.scenario.output);
-        let own = self
-            .scenario
-            .populations
-            .iter()
-            .flat_map(|population| &population.phases);
-        let all = self.scenario.phases.iter().chain(own);
-        let is_search = |action: &PhaseAction| {
-            matches!(
-                action,
-                PhaseAction::Steps {
-                    stop_on: Some(_),
-                    ..
-                }
-            )
-        };
-        let is_split = self.shard.count > 1;
-        let searches_apart = is_split && all.clone().any(|phase| is_search(&phase.action));
-        let pending = all.into_iter().any(|phase| {
-            matches!(
-                phase.action,
-                PhaseAction::Arrive {
-                    max_pending: Some(_),
-                    ..
-                }
-            )
-        });
-        let (shard, validity) = (&self.scenario.shard, &self.scenario.validity);
-        let unsupported = [
-            (target.compression, "target.compression"),
-            (target.source_ports.is_some(), "target.source_ports"),
-            (
-                target.resolve == load::Resolve::Each,
-                "target.resolve = \"each\"",
-            ),
-            (output.trace_sample.is_some(), "output.trace_sample"),
-            (
-                output.prometheus.as_ref().is_some_and(|asked| asked.native),
-                "output.prometheus.native",
-            ),
-            (
-                searches_apart,
-                "stop_on of a search for capacity that several processes make",
-            ),
-            (pending, "max_pending of arrivals"),
-            (self.scenario.llm.is_some(), "the profile llm"),
-            (!shard.unit_ips.is_empty(), "shard.unit_ips"),
-            (shard.late_tolerance.is_some(), "shard.late_tolerance"),
-            (
-                validity.max_clock_offset.is_some(),
-                "validity.max_clock_offset",
-            ),
-        ];
-        match unsupported.iter().find(|(is_asked, _)| *is_asked) {
-            Some((_, what)) => refuse(format!(
-                "{what} is understood, and not done by this version"
-            )),
-            None => Ok(()),
-        }
     }
 
     fn summary(&self) -> ScenarioSummary {

@@ -32,6 +32,8 @@ pub enum Act {
         role: usize,
         /// Whether the next stream begins in its place when it has ended as it should.
         renews: bool,
+        /// It is left out while so many streams of this process are connecting.
+        most_pending: Option<u64>,
     },
     /// End a stream for good.
     Leave {
@@ -208,7 +210,8 @@ async fn act(worker: Rc<Worker>, script: Script) {
                 number,
                 role,
                 renews,
-            } => start(&worker, number, role, renews, due_us),
+                most_pending,
+            } => start(&worker, (number, role, renews), most_pending, due_us),
             Act::Leave { number } => {
                 worker.unplan();
                 worker.tell(number, Command::Leave);
@@ -233,11 +236,18 @@ async fn act(worker: Rc<Worker>, script: Script) {
     }
 }
 
-fn start(worker: &Rc<Worker>, number: u64, role: usize, renews: bool, due_us: u64) {
+fn start(
+    worker: &Rc<Worker>,
+    (number, role, renews): (u64, usize, bool),
+    most_pending: Option<u64>,
+    due_us: u64,
+) {
     let account = Account::planned_at(due_us, worker.roles[role].expect.interval_us);
     let seat = Rc::new(Seat::new(number, role, renews, account));
+    if !worker.admit(&seat, most_pending) {
+        return;
+    }
     seat.leaves_us.set(worker.lifetime_end(&seat, due_us));
-    worker.admit(&seat);
     spawn_local(subscribe(worker.clone(), seat));
 }
 

@@ -73,11 +73,13 @@ impl Gauge {
     }
 }
 
-/// The open streams of all workers, and the most there were at once.
+/// The open streams of all workers, the most there were at once, and those that connect.
 #[derive(Debug, Default)]
 pub struct Census {
     open: AtomicI64,
     peak: AtomicI64,
+    /// Streams that are about to connect, or do.
+    pending: AtomicI64,
 }
 
 impl Census {
@@ -86,6 +88,20 @@ impl Census {
         if by > 0 {
             self.peak.fetch_max(open, Ordering::Relaxed);
         }
+    }
+
+    /// One more stream is about to connect, unless so many are already; whether it is.
+    fn begin(&self, most: Option<u64>) -> bool {
+        let most = most.map_or(i64::MAX, |most| i64::try_from(most).unwrap_or(i64::MAX));
+        let next = |pending: i64| (pending < most).then_some(pending + 1);
+        let begun = self
+            .pending
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        begun.is_ok()
+    }
+
+    fn pend(&self, by: i64) {
+        self.pending.fetch_add(by, Ordering::Relaxed);
     }
 
     /// The most open streams at once.
@@ -198,16 +214,28 @@ impl Worker {
         }
     }
 
-    /// Takes a seat in, whose task is about to run.
-    pub fn admit(&self, seat: &Rc<Seat>) {
+    /// Takes a seat in; whether its task is to run. It is not where so many streams connect already
+    /// that this start is left out: the stream counts as one that never opened.
+    pub fn admit(&self, seat: &Rc<Seat>, most_pending: Option<u64>) -> bool {
         self.seats.borrow_mut().push(seat.clone());
-        self.numbered
-            .borrow_mut()
-            .insert(seat.number, Rc::downgrade(seat));
+        self.planned.set(self.planned.get() + 1);
         let mut gauge = self.gauge.get();
         gauge.streams[State::Planned as usize] += 1;
         self.gauge.set(gauge);
-        self.planned.set(self.planned.get() + 1);
+        if self.census.begin(most_pending) {
+            let mut numbered = self.numbered.borrow_mut();
+            numbered.insert(seat.number, Rc::downgrade(seat));
+            return true;
+        }
+        let mut books = self.books.borrow_mut();
+        let count = &mut books.tallies[seat.role].count;
+        count.started += 1;
+        count.dropped_starts += 1;
+        count.failed += 1;
+        drop(books);
+        self.census.pend(1);
+        seat.enter(State::Failed, self);
+        false
     }
 
     /// Streams that the plan wants open now.
@@ -235,6 +263,12 @@ impl Worker {
         match (is_open(from), is_open(to)) {
             (false, true) => self.census.change(1),
             (true, false) => self.census.change(-1),
+            _ => {}
+        }
+        let is_pending = |state| matches!(state, State::Planned | State::Connecting);
+        match (is_pending(from), is_pending(to)) {
+            (false, true) => self.census.pend(1),
+            (true, false) => self.census.pend(-1),
             _ => {}
         }
     }

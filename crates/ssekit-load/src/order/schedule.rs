@@ -20,10 +20,14 @@ pub(super) fn acts(plan: &Arc<LoadPlan>, shard: Shard) -> Plan {
         Box::new(mine.map(move |act| {
             let number = act.stream;
             let deed = match act.deed {
-                Deed::Start { renews } => Act::Start {
+                Deed::Start {
+                    renews,
+                    most_pending,
+                } => Act::Start {
                     number,
                     role: act.population,
                     renews,
+                    most_pending: most_pending.map(|most| share(most, shard)),
                 },
                 Deed::Leave => Act::Leave { number },
                 Deed::Drop { how, leaves } => Act::Drop {
@@ -39,6 +43,12 @@ pub(super) fn acts(plan: &Arc<LoadPlan>, shard: Shard) -> Plan {
             (act.at_us, deed)
         }))
     })
+}
+
+/// How many of so many are those of a shard; all shards together have all of them.
+fn share(all: u64, shard: Shard) -> u64 {
+    let (index, count) = (u64::from(shard.index), u64::from(shard.count.max(1)));
+    all.saturating_sub(index).div_ceil(count)
 }
 
 /// Its phases, without gaps.

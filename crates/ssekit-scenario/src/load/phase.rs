@@ -32,6 +32,8 @@ pub enum PhaseAction {
         over: Time,
         /// By which course.
         shape: RampShape,
+        /// Starts are left out while so many are connecting.
+        max_pending: Option<u64>,
     },
     /// Streams come at a rate, however many are open.
     Arrive {
@@ -114,7 +116,7 @@ impl Kind {
     /// Its name and the keys it has besides `name`, `kind`, `record` and `label`.
     fn keys(self) -> (&'static str, &'static [&'static str]) {
         match self {
-            Self::Ramp => ("ramp", &["from", "to", "over", "shape"]),
+            Self::Ramp => ("ramp", &["from", "to", "over", "shape", "max_pending"]),
             Self::Arrive => ("arrive", &["rate", "over", "dist", "max_pending"]),
             Self::Hold => ("hold", &["for", "churn"]),
             Self::Steps => ("steps", &["start", "add", "every", "until", "stop_on"]),
@@ -302,12 +304,13 @@ fn action(table: &PhaseTable) -> Result<PhaseAction, String> {
             to: table.to.ok_or_else(|| missing("to"))?,
             over: over()?,
             shape: table.shape.unwrap_or_default(),
+            max_pending: pending(table)?,
         },
         Kind::Arrive => PhaseAction::Arrive {
             rate: positive("rate", table.rate.ok_or_else(|| missing("rate"))?)?,
             over: over()?,
             dist: table.dist.unwrap_or_default(),
-            max_pending: table.max_pending,
+            max_pending: pending(table)?,
         },
         Kind::Hold => PhaseAction::Hold {
             time: time()?,
@@ -325,6 +328,11 @@ fn action(table: &PhaseTable) -> Result<PhaseAction, String> {
         Kind::Drain => PhaseAction::Drain { over: over()? },
         Kind::Wait => PhaseAction::Wait { time: time()? },
     })
+}
+
+fn pending(table: &PhaseTable) -> Result<Option<u64>, String> {
+    let most = table.max_pending;
+    most.map(|most| some("max_pending", most)).transpose()
 }
 
 fn steps(table: &PhaseTable, missing: impl Fn(&str) -> String) -> Result<PhaseAction, String> {

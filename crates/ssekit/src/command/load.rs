@@ -271,6 +271,7 @@ impl Arguments {
         stop: &Arc<AtomicBool>,
     ) -> Result<LoadRecord, Failure> {
         let order = self.order(loaded);
+        order.divisible(self.processes)?;
         // What the processes share is judged once, before any of them is started.
         preflight(&order.job()?, self.processes)?;
         listen(stop)?;

@@ -16,6 +16,7 @@ pub(super) enum Course {
         count: u64,
         timing: Timing,
         renews: bool,
+        most_pending: Option<u64>,
     },
     /// The oldest leave, evenly.
     Close { count: u64, over_us: u64 },
@@ -74,18 +75,17 @@ pub(super) fn segment(
             to,
             over,
             shape,
-        } => (
-            over.us(),
-            ramp(
-                first,
-                level,
-                index,
-                (*from, *to),
-                Timing::of_ramp(*shape, over.us()),
-            )?,
-        ),
+            max_pending,
+        } => {
+            let timing = Timing::of_ramp(*shape, over.us());
+            let course = ramp(first, level, index, (*from, *to), timing, *max_pending)?;
+            (over.us(), course)
+        }
         PhaseAction::Arrive {
-            rate, over, dist, ..
+            rate,
+            over,
+            dist,
+            max_pending,
         } => {
             let timing = Timing::of_rate(rate.0, *dist, (lane.seed(), index as u64));
             let count = timing.count_within(over.us(), MAX_STREAMS + 1);
@@ -96,6 +96,7 @@ pub(super) fn segment(
                     count,
                     timing,
                     renews: false,
+                    most_pending: *max_pending,
                 },
             )
         }
@@ -146,6 +147,7 @@ pub(super) fn segment(
                     count,
                     timing,
                     renews: true,
+                    most_pending: None,
                 },
             )
         }
@@ -200,6 +202,7 @@ fn ramp(
     index: usize,
     (from, to): (Option<u64>, u64),
     timing: Timing,
+    most_pending: Option<u64>,
 ) -> Result<Course, String> {
     let at_once = match from {
         Some(from) if index == 0 => from,
@@ -215,6 +218,9 @@ fn ramp(
         std::cmp::Ordering::Less if at_once > 0 => {
             Err("`to` is less than `from` in the first phase".into())
         }
+        std::cmp::Ordering::Less if most_pending.is_some() => {
+            Err("`max_pending` is for a ramp that opens streams; this one closes some".into())
+        }
         std::cmp::Ordering::Less => Ok(Course::Close {
             count: begin - to,
             over_us: timing.over_us(),
@@ -225,6 +231,7 @@ fn ramp(
             count: to - level,
             timing: timing.after(at_once),
             renews: true,
+            most_pending,
         }),
     }
 }

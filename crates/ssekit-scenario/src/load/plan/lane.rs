@@ -31,6 +31,8 @@ pub enum Deed {
         /// Whether the next stream begins in its place when it ends as declared or its lifetime is
         /// over: the number of open streams is what the plan holds. Not so for arrivals at a rate.
         renews: bool,
+        /// It is left out while so many streams of the run are connecting.
+        most_pending: Option<u64>,
     },
     /// Leaves for good.
     Leave,

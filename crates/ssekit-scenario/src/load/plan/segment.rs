@@ -78,19 +78,23 @@ impl Segment {
             course,
             seed,
         } = self;
-        let start = |renews| Deed::Start { renews };
+        let start = |renews, most_pending| Deed::Start {
+            renews,
+            most_pending,
+        };
         match course {
             Course::Open {
                 first,
                 count,
                 timing,
                 renews,
+                most_pending,
             } => {
                 let times = timing.times(count);
                 Box::new(
-                    (first..first + count)
-                        .zip(times)
-                        .map(move |(stream, at)| (start_us + at, stream, start(renews))),
+                    (first..first + count).zip(times).map(move |(stream, at)| {
+                        (start_us + at, stream, start(renews, most_pending))
+                    }),
                 )
             }
             Course::Close { count, over_us } => {
@@ -108,7 +112,9 @@ impl Segment {
                 Box::new((0..count).flat_map(move |index| {
                     let at = start_us + (index as f64 * 1e6 / rate) as u64;
                     let leaves = all.nth(index).map(|stream| (at, stream, Deed::Leave));
-                    leaves.into_iter().chain([(at, first + index, start(true))])
+                    leaves
+                        .into_iter()
+                        .chain([(at, first + index, start(true, None))])
                 }))
             }
             Course::Storm { count, how, leaves } => {
@@ -125,7 +131,7 @@ impl Segment {
             }
             Course::Spike { first, count } => {
                 let come =
-                    (first..first + count).map(move |stream| (start_us, stream, start(true)));
+                    (first..first + count).map(move |stream| (start_us, stream, start(true, None)));
                 let leave = (first..first + count).map(move |stream| (end_us, stream, Deed::Leave));
                 Box::new(come.chain(leave))
             }

@@ -85,6 +85,10 @@ fn phase_line(plan: &LoadPlan, phase: &PlannedPhase, out: &mut String) {
     {
         line += &format!(", population {}", harmless(&population.name));
     }
+    if let Some(most) = most_pending(&phase.action) {
+        let most = show_number(most as f64);
+        line += &format!(", starts left out while {most} connect");
+    }
     if !phase.record {
         line += ", not recorded";
     }
@@ -131,6 +135,15 @@ fn told(action: &PhaseAction) -> String {
         PhaseAction::Spike { add, .. } => format!("spike of {} streams", number(*add)),
         PhaseAction::Drain { .. } => "all streams leave".into(),
         PhaseAction::Wait { .. } => "wait".into(),
+    }
+}
+
+fn most_pending(action: &PhaseAction) -> Option<u64> {
+    match action {
+        PhaseAction::Ramp { max_pending, .. } | PhaseAction::Arrive { max_pending, .. } => {
+            *max_pending
+        }
+        _ => None,
     }
 }
 
@@ -285,6 +298,7 @@ pub fn json(loaded: &LoadedScenario, plan: &LoadPlan, shard: Shard) -> Result<St
             "kind": phase.action.kind(),
             "label": phase.label,
             "record": phase.record,
+            "max_pending": most_pending(&phase.action),
             "start_us": phase.start_us,
             "end_us": phase.end_us,
             "population": phase.population.and_then(|index| plan.populations().get(index)).map(|population| &population.name),
