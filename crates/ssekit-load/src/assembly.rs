@@ -114,13 +114,19 @@ impl<'a> Assembly<'a> {
     fn search(&mut self, phase: usize, sums: &[Tally], parts: &[Interval]) {
         let job = self.job;
         let search = job.search.as_ref().filter(|search| search.phase == phase);
-        let (Some(knee), Some(_), false) = (&mut self.knee, search, self.search_is_over) else {
+        let (Some(knee), Some(search), false) = (&mut self.knee, search, self.search_is_over)
+        else {
             return;
         };
         let counts = self.tallies.iter().flatten().map(|tally| tally.count);
         let (started, opened) = counts.fold((0, 0), |(started, opened), count| {
             (started + count.started, opened + count.opened)
         });
+        // The books may be closed a little late: streams of the next step are no matter of this one.
+        let started = match search.is_end(self.end_us) {
+            true => started.min(job.due_before(self.end_us)),
+            false => started,
+        };
         if knee.take(sums, parts, started.saturating_sub(opened)) {
             let is_over = self.capacity(&self.rows, &|name| is_judged(job, name));
             self.search_is_over = is_over.is_some_and(|capacity| capacity.is_over());
