@@ -68,9 +68,14 @@ async fn every_event_is_counted_in_the_clear_and_over_tls() {
             std::fs::write(&ca, pem).unwrap();
             trust = format!("[target.tls]\nca = {:?}\n", ca.display().to_string());
         }
-        let rest = format!("{BY_ID}[reconnect]\npolicy = \"none\"\non_eof = \"finish\"\n{trust}");
-        let quick = quick(&url, (25, 10), 6000 * MS, &rest);
-        let record = tokio::task::spawn_blocking(move || measured(&quick))
+        // Those who are done are followed by nobody.
+        let run = order(&format!(
+            "{BY_ID}[reconnect]\npolicy = \"none\"\non_eof = \"finish\"\n{trust}\
+             [target]\nurl = \"{url}\"\nhttp = \"2\"\nstreams_per_connection = 10\n\
+             [[phase]]\nkind = \"arrive\"\nrate = \"2500/s\"\nover = \"10ms\"\n\
+             [[phase]]\nkind = \"hold\"\nfor = \"6s\""
+        ));
+        let record = tokio::task::spawn_blocking(move || measured(&run))
             .await
             .unwrap();
         assert_eq!(record.events.received, 25 * 30, "{:?}", record.findings);

@@ -136,6 +136,18 @@ fn faults_are_told_with_line_column_and_what_was_meant() {
             "s.toml:8:11: no [[threshold]] judges this phase",
         ),
         (
+            "[target]\nurl = \"http://a/\"\n[[phase]]\nkind = \"arrive\"\nrate = \"5/s\"\nover = \"5s\"\nmax_pending = 0\n",
+            "s.toml:7:1: `max_pending` must be at least 1",
+        ),
+        (
+            "[target]\nurl = \"http://a/\"\n[[phase]]\nkind = \"ramp\"\nto = 5\nover = \"5s\"\n[[phase]]\nkind = \"ramp\"\nto = 2\nover = \"5s\"\nmax_pending = 3\n",
+            "s.toml:11:1: `max_pending` is for a ramp that opens streams; this one closes some",
+        ),
+        (
+            "[target]\nurl = \"http://a/\"\n[[phase]]\nkind = \"hold\"\nfor = \"5s\"\nmax_pending = 3\n",
+            "s.toml:6:1: `max_pending` is not for a phase of the kind hold",
+        ),
+        (
             "[target]\nurl = \"http://a/\"\n[[phase]]\nkind = \"ramp\"\nto = 5\n",
             "s.toml:3:1: a phase of the kind ramp needs `over`",
         ),
