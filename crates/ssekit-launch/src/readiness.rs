@@ -1,4 +1,5 @@
-//! One plain HTTP/1.1 request, of which only the status matters.
+//! One plain HTTP/1.1 request, of which only the status matters; of a port that speaks TLS, whether it
+//! takes connections.
 use std::{
     io::{Error, ErrorKind, Result},
     time::Duration,
@@ -14,10 +15,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Longest status line read, in bytes.
 const MAX_STATUS_LINE: usize = 1024;
 
-/// Asks `url` and returns the status, within 2 s.
-pub(crate) async fn ask(url: &str) -> Result<u16> {
+/// Asks `url` once: it is ready where it answers within 2 s with a status below 500. An `https://` one
+/// is ready where it takes connections: what it answers to plain text, if anything, says nothing.
+///
+/// # Errors
+/// Why it is not ready.
+pub(crate) async fn ask(url: &str) -> Result<()> {
     match tokio::time::timeout(PATIENCE, exchange(url)).await {
-        Ok(status) => status,
+        Ok(ready) => ready,
         Err(_) => Err(Error::new(ErrorKind::TimedOut, "it does not answer")),
     }
 }
@@ -33,10 +38,13 @@ pub(crate) async fn is_taken(url: &str) -> bool {
     matches!(tokio::time::timeout(PATIENCE, connecting).await, Ok(Ok(_)))
 }
 
-async fn exchange(url: &str) -> Result<u16> {
+async fn exchange(url: &str) -> Result<()> {
     let url = Url::parse(url).map_err(Error::other)?;
     let addresses = url.socket_addrs(|| None)?;
     let mut stream = TcpStream::connect(&addresses[..]).await?;
+    if url.scheme() == "https" {
+        return Ok(());
+    }
     let request = format!(
         "GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: ssekit\r\nAccept: */*\r\nConnection: close\r\n\r\n",
         target = &url[url::Position::BeforePath..url::Position::AfterQuery],
@@ -49,7 +57,14 @@ async fn exchange(url: &str) -> Result<u16> {
             break;
         }
     }
-    status_of(&line).ok_or_else(|| Error::other("the answer is not HTTP/1"))
+    match status_of(&line) {
+        Some(..500) => Ok(()),
+        Some(status) => {
+            let last = format!("the last answer was status {status}");
+            Err(Error::other(last))
+        }
+        None => Err(Error::other("the answer is not HTTP/1")),
+    }
 }
 
 /// The status of `HTTP/1.x NNN …` (RFC 9112 section 4).

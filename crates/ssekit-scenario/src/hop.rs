@@ -109,8 +109,7 @@ impl HopScenario {
             needs: self.needs.clone(),
             version: self.version.clone(),
             start: put(self.start.as_deref()?),
-            // Readiness is asked without TLS; a port that speaks TLS refuses that with an answer.
-            ready: url.replacen("https://", "http://", 1),
+            ready: url.clone(),
             url,
             echo: None,
             ready_within_s: self.ready_within_s,
