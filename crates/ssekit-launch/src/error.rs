@@ -38,6 +38,16 @@ pub enum LaunchError {
         /// Last lines of its log.
         tail: String,
     },
+    /// The subject's command ended while it was looked at.
+    #[error("{name} ended during the run ({}){}", in_words(status), quote(tail))]
+    EndedDuring {
+        /// Subject.
+        name: String,
+        /// How its command ended.
+        status: ExitStatus,
+        /// Last lines of its log.
+        tail: String,
+    },
     /// The subject runs, but did not answer in time.
     #[error(
         "{name} was not ready at {url} within {waited_s} s: {last}{}",

@@ -213,6 +213,21 @@ impl Running {
         &self.log
     }
 
+    /// Whether its command still runs.
+    ///
+    /// # Errors
+    /// [`LaunchError::EndedDuring`] when it has ended.
+    pub fn alive(&mut self) -> Result<(), LaunchError> {
+        match self.child.try_wait() {
+            Ok(Some(status)) => Err(LaunchError::EndedDuring {
+                name: self.name.clone(),
+                status,
+                tail: tail(&self.log),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Asks everything the subject started to end, and kills what has not ended after 5 s. Gives the
     /// last lines it printed, twelve at most.
     ///
@@ -259,19 +274,15 @@ impl Running {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Err(self.ended_early(status));
             }
-            let answer = readiness::ask(url).await;
-            if answer.as_ref().is_ok_and(|status| *status < 500) {
+            let Err(last) = readiness::ask(url).await else {
                 return self.owned_listener();
-            }
+            };
             if begin.elapsed() >= limit {
                 return Err(LaunchError::NotReady {
                     name: self.name.clone(),
                     url: url.to_owned(),
                     waited_s: subject.ready_within_s,
-                    last: answer.map_or_else(
-                        |error| error.to_string(),
-                        |status| format!("the last answer was status {status}"),
-                    ),
+                    last: last.to_string(),
                     tail: tail(&self.log),
                 });
             }

@@ -11,7 +11,7 @@ use std::{
 const ROLE: &str = "SSEKIT_TEST_SERVER";
 
 /// Not a test of its own: the server that subjects start. Answers every request with the status
-/// in `ROLE` and ends at a request for `/quit`.
+/// in `ROLE`, or as a port that speaks TLS, and ends at a request for `/quit`.
 #[test]
 fn server() {
     let Ok(role) = std::env::var(ROLE) else {
@@ -24,7 +24,10 @@ fn server() {
         let mut stream = stream.unwrap();
         let mut request = [0; 1024];
         let length = stream.read(&mut request).unwrap_or(0);
-        let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
+        let answer = match status {
+            "0" => "\x15\x03\x01\x00\x02\x02\x32".to_owned(),
+            _ => format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n"),
+        };
         let _ = stream.write_all(answer.as_bytes());
         if request[..length].starts_with(b"GET /quit") {
             return;
@@ -104,6 +107,15 @@ async fn a_subject_is_started_asked_and_stopped() {
 
     running.stop().await.unwrap();
     assert!(!family.is_alive() && !answers(port));
+}
+
+/// HAProxy, nghttpx and Node refuse plain text at a port that speaks TLS with an alert or a close.
+#[tokio::test]
+async fn a_port_that_speaks_tls_is_ready_when_it_takes_connections() {
+    let mut secure = scene("exec @SERVER", 0);
+    secure.subject.ready = secure.subject.ready.replace("http://", "https://");
+    secure.subject.ready_within_s = 3;
+    secure.launch().await.unwrap();
 }
 
 #[tokio::test]

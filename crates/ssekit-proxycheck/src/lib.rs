@@ -31,6 +31,7 @@ mod remedy;
 mod rule;
 mod runner;
 mod shape;
+mod steadiness;
 
 pub use comparison::compare;
 pub use error::ProxyError;

@@ -175,12 +175,26 @@ impl Scene<'_> {
                 "{via}: the hop speaks TLS on this port ({answer}): use https://"
             )));
         }
+        if self.asked && head.status == 200 {
+            return Reached::No(ProxyError::NotForwarding(format!(
+                "{via}: the answer is {answer}, but without the event that the origin at {} sent: the \
+                 hop changes the content",
+                self.origin
+            )));
+        }
         if self.asked {
             return Reached::No(ProxyError::NotForwarding(format!(
                 "{via}: the answer is {answer}, {seen} with 200 and an event"
             )));
         }
         match head.status {
+            401 | 403 | 407 => Reached::No(ProxyError::NotForwarding(format!(
+                "{via}: the hop answers {answer} itself, {seen}: it wants to know who asks, which \
+                 --header can say"
+            ))),
+            429 => Reached::No(ProxyError::NotForwarding(format!(
+                "{via}: the hop answers {answer} itself, {seen}: it limits how many requests it takes"
+            ))),
             502..=504 => Reached::NotYet(ProxyError::NotForwarding(format!(
                 "{via}: the hop answers {answer}, {seen}: it cannot reach it, or forwards to \
                  another address"

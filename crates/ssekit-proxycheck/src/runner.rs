@@ -21,7 +21,7 @@ use crate::origin::{Origin, Programme};
 use crate::plan::{self, Probe, Wave};
 use crate::reach::{self, reach};
 use crate::shape::significant;
-use crate::{ProxyError, ProxyOptions, judge};
+use crate::{ProxyError, ProxyOptions, judge, steadiness};
 
 /// Between the beginnings of two exchanges, so that they do not delay each other's first events.
 const STAGGER: Duration = Duration::from_millis(12);
@@ -94,7 +94,7 @@ impl Stand {
             token: token(),
         };
         sink(Progress::Reaching);
-        let canary = run.reach().await?;
+        let canary = run.reach("canary").await?;
         let mut seen = BTreeMap::from([("canary", canary)]);
         let probes = plan::probes(options);
         sink(Progress::Planned(probes.len()));
@@ -116,6 +116,10 @@ impl Stand {
         run.several(of(Wave::Alone).collect(), &mut seen, sink)
             .await?;
         run.end(&mut long, &mut seen, sink).await?;
+        if !options.stopped() {
+            steadiness::steady(&options.via, &seen)?;
+            run.reach("after").await.map_err(steadiness::gone)?;
+        }
         let case = Case::new(options, seen);
         let mut record = judge::judge(&case);
         record.run.started_unix_ms = unix.map_or(0, |d| d.as_millis() as u64);
@@ -138,7 +142,8 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn reach(&self) -> Result<Seen, ProxyError> {
+    /// Asks for little until the hop forwards, under URLs that begin with this name.
+    async fn reach(&self, called: &str) -> Result<Seen, ProxyError> {
         let mut attempt = 0;
         let mut last = None;
         let sight = reach(
@@ -149,7 +154,7 @@ impl Run<'_> {
                 let mut probe = plan::canary();
                 probe.most = self.options.timeout;
                 // A new URL each time: a hop may keep its 502.
-                let url = format!("canary{attempt}");
+                let url = format!("{called}{attempt}");
                 let (ask, name) = self.prepare(&probe, &url);
                 last = Some(name.clone());
                 async move {

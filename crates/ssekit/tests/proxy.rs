@@ -4,7 +4,8 @@
 
 mod peer;
 
-use std::net::TcpListener;
+use std::io::Read as _;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -23,7 +24,20 @@ fn proxy(arguments: &[&str]) -> Output {
 
 /// Looks at a hop that was started by hand at `via`; what was said, and the exit code.
 fn refused(via: &str) -> (String, Option<i32>) {
-    let output = proxy(&["--via", via, "--listen", "0", "--timeout", "1s", "--quick"]);
+    refused_at(via, "0")
+}
+
+/// The same with the origin at this address.
+fn refused_at(via: &str, listen: &str) -> (String, Option<i32>) {
+    let output = proxy(&[
+        "--via",
+        via,
+        "--listen",
+        listen,
+        "--timeout",
+        "1s",
+        "--quick",
+    ]);
     assert!(output.stdout.is_empty(), "a verdict: {output:?}");
     let said = String::from_utf8(output.stderr).unwrap();
     let said = said.lines().last().unwrap_or_default().to_owned();
@@ -33,6 +47,77 @@ fn refused(via: &str) -> (String, Option<i32>) {
 /// A hop that answers everything itself.
 fn answering(answer: &'static str) -> String {
     raw(move |_, peer, _| send(peer, answer))
+}
+
+/// Passes a request on to the origin at this port, and the answer back, with what `change` makes of it.
+fn forward(request: &str, peer: &mut TcpStream, port: u16, change: impl Fn(&str) -> String) {
+    let mut origin = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    send(&mut origin, request);
+    let mut bytes = [0; 4096];
+    while let Ok(n @ 1..) = origin.read(&mut bytes) {
+        send(peer, &change(&String::from_utf8_lossy(&bytes[..n])));
+    }
+}
+
+/// A hop in front of the origin at the port this gives, that treats each connection so.
+fn hop(treat: impl Fn(&str, &mut TcpStream, usize, u16) + Send + Sync + 'static) -> (String, u16) {
+    let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let via = raw(move |request, peer, n| treat(request, peer, n, port));
+    (via, port)
+}
+
+#[test]
+fn a_hop_that_stops_forwarding_is_accused_of_nothing_else() {
+    let whole = |text: &str| text.to_owned();
+    let refusal = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n";
+    let dies = hop(move |request, peer, n, port| {
+        if n < 6 {
+            forward(request, peer, port, whole);
+        }
+    });
+    let limits = hop(move |request, peer, n, port| match n {
+        ..6 => forward(request, peer, port, whole),
+        _ => send(peer, refusal),
+    });
+    let rewrites = hop(|request, peer, _, port| {
+        forward(request, peer, port, |text| text.replace("data", "DATA"));
+    });
+    let demands = hop(|_, peer, _, _| {
+        send(
+            peer,
+            "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
+        );
+    });
+    for ((via, port), says, code) in [
+        (dies, "requests got no answer: the connection was", 3),
+        (limits, "requests were answered with 429 without asking", 6),
+        (rewrites, "the hop changes the content", 6),
+        (demands, "it wants to know who asks", 6),
+    ] {
+        let listen = port.to_string();
+        let (said, exit) = refused_at(&via, &listen);
+        assert!(said.contains(says), "{says}: {said}");
+        assert_eq!(exit, Some(code), "{said}");
+    }
+}
+
+/// One that goes away for the last request alone would be found at the end.
+#[test]
+fn a_started_hop_that_dies_is_named_as_dead() {
+    let start = format!(
+        "{}; exit 9",
+        started("immediate").replace("exec ", "timeout 2 ")
+    );
+    let output = proxy(&["--start", &start]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(6), "{said}");
+    assert!(
+        said.contains("ended during the run (exit status: 9)"),
+        "{said}"
+    );
+    assert!(output.stdout.is_empty(), "{output:?}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(super) fn too_noisy(case: &Case<'_>) -> Option<Judgement> {
 pub(super) fn release(case: &Case<'_>) -> Judgement {
     let seen = match case.stream("release") {
         Ok(seen) => seen,
-        Err(judgement) => return judgement,
+        Err(judgement) => return failed(case).unwrap_or(judgement),
     };
     let Some(shape) = case.release() else {
         return Judgement::unverified("no event was sent");
@@ -49,6 +49,19 @@ pub(super) fn release(case: &Case<'_>) -> Judgement {
             Judgement::warn(told).seen("release", first_late(&shape, seen), "held back");
         mend(case, judgement, Fault::Held)
     })
+}
+
+/// A hop that took the events and answered with an error of its own.
+fn failed(case: &Case<'_>) -> Option<Judgement> {
+    let seen = case.seen("release")?;
+    let status = seen.sight.status().filter(|status| *status >= 500)?;
+    let sent = seen.visit().filter(|visit| !visit.writes.is_empty())?;
+    let judgement = Judgement::warn(format!(
+        "none of {} events arrived: the client got {status} in place of the stream",
+        sent.writes.len()
+    ));
+    let judgement = judgement.seen("release", None, "the answer");
+    Some(mend(case, judgement, Fault::Held))
 }
 
 fn ending(seen: &Seen) -> String {
@@ -87,6 +100,9 @@ pub(super) fn large_of(case: &Case<'_>, probe: &'static str) -> Judgement {
     };
     let late = late_sizes(&delivery, case.bar_us());
     if late.is_empty() {
+        if let Some(unsent) = unsent(&delivery) {
+            return Judgement::unverified(unsent);
+        }
         let worst = delivery.delays().into_iter().max().unwrap_or(0);
         return Judgement::pass(format!(
             "single events of {} to {} bytes arrived at once (worst {})",
@@ -99,12 +115,13 @@ pub(super) fn large_of(case: &Case<'_>, probe: &'static str) -> Judgement {
         return error;
     }
     let all = late.len() == SIZES.len();
-    let sizes: Vec<String> = late.iter().map(|(size, _)| grouped(*size)).collect();
-    let worst = late.iter().map(|(_, delay)| *delay).max().unwrap_or(0);
     let which = if all {
         "single events of every size".to_owned()
     } else {
-        format!("single events of {} bytes", sizes.join(", "))
+        format!(
+            "single events of {} bytes",
+            listed(late.iter().map(|(size, _)| *size))
+        )
     };
     let also = if all && case.holds_small() {
         ", as small ones do"
@@ -119,17 +136,41 @@ pub(super) fn large_of(case: &Case<'_>, probe: &'static str) -> Judgement {
     } else {
         "were late"
     };
-    let judgement = Judgement::warn(format!("{which} {until}{also} (up to {})", span(worst)));
+    let judgement = Judgement::warn(format!("{which} {until}{also}{}", worst(&late)));
     mend(case, judgement.seen(probe, None, "held back"), Fault::Held)
 }
 
-/// Sizes of the single events that were late, and by how much. The first, small one only brings
-/// the head.
-fn late_sizes(delivery: &Delivery, bar_us: u64) -> Vec<(u64, u64)> {
+/// Sizes of the single events that were late, and by how much; `None` for those that never came. The
+/// first, small one only brings the head.
+fn late_sizes(delivery: &Delivery, bar_us: u64) -> Vec<(u64, Option<u64>)> {
     let late = delivery.late(bar_us).filter(|(at, _)| *at > 0);
-    let lost = u64::MAX / 2;
-    late.map(|(_, piece)| (piece.bytes, delay(piece).unwrap_or(lost)))
-        .collect()
+    late.map(|(_, piece)| (piece.bytes, delay(piece))).collect()
+}
+
+/// What a hop that ended the stream early kept from being sent.
+fn unsent(delivery: &Delivery) -> Option<String> {
+    let sent = delivery.pieces.len().saturating_sub(1);
+    let unsent = SIZES.get(sent..).filter(|sizes| !sizes.is_empty())?;
+    let sizes = listed(unsent.iter().map(|size| *size as u64));
+    Some(format!(
+        "the stream was over before events of {sizes} bytes could be sent"
+    ))
+}
+
+/// How late the latest of them came, and which never did.
+fn worst(late: &[(u64, Option<u64>)]) -> String {
+    let worst = late.iter().filter_map(|(_, delay)| *delay).max();
+    let worst = worst.map(|delay| format!("up to {}", span(delay)));
+    let lost = late.iter().filter(|(_, delay)| delay.is_none());
+    let lost = listed(lost.map(|(size, _)| *size));
+    let lost = (!lost.is_empty()).then(|| format!("{lost} bytes did not arrive in time"));
+    let said: Vec<String> = worst.into_iter().chain(lost).collect();
+    format!(" ({})", said.join("; "))
+}
+
+fn listed(sizes: impl Iterator<Item = u64>) -> String {
+    let sizes: Vec<String> = sizes.map(grouped).collect();
+    sizes.join(", ")
 }
 
 pub(super) fn close_delimited(case: &Case<'_>) -> Judgement {
@@ -288,5 +329,39 @@ pub(super) fn word(release: Release) -> &'static str {
         Release::Coalesced => "late, several together",
         Release::Block => "in blocks of bytes",
         Release::UntilClose => "at the close only",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ssekit_record::Piece;
+
+    use super::*;
+
+    const PIECE: Piece = Piece {
+        sent_us: 0,
+        got_us: Some(0),
+        bytes: 0,
+    };
+
+    #[test]
+    fn what_was_not_sent_is_not_called_prompt() {
+        let pieces = |count: usize| Delivery {
+            pieces: vec![PIECE; count],
+            ..Delivery::default()
+        };
+        assert_eq!(unsent(&pieces(1 + SIZES.len())), None);
+        let said = unsent(&pieces(SIZES.len() - 1));
+        let end = "events of 8,192, 65,536 bytes could be sent";
+        assert!(said.is_some_and(|said| said.ends_with(end)));
+    }
+
+    #[test]
+    fn what_never_came_has_no_time() {
+        let late = [(512, Some(300_000)), (8192, None), (65_536, None)];
+        let said = " (up to 300.0 ms; 8,192, 65,536 bytes did not arrive in time)";
+        assert_eq!(worst(&late), said);
+        assert_eq!(worst(&late[..1]), " (up to 300.0 ms)");
+        assert_eq!(worst(&late[1..2]), " (8,192 bytes did not arrive in time)");
     }
 }

@@ -204,6 +204,11 @@ pub(super) fn last_event_id(case: &Case<'_>) -> Judgement {
                 Some(got) => format!("{about} arrives changed, as {} bytes", got.len()),
                 None => format!("{about} is taken out"),
             },
+            (None, Some(status @ (429 | 503))) => {
+                let why =
+                    format!("the hop answered {status} and did not ask: it has too much to do");
+                return Judgement::unverified(why);
+            }
             (None, Some(status)) => format!("{about} is answered with {status}"),
             (None, None) => format!(
                 "{about} gets no answer: {}",

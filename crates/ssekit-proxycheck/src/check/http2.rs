@@ -60,11 +60,47 @@ fn over_http2(case: &Case<'_>, seen: &Seen) -> Result<Judgement, Judgement> {
         wrong.push("an origin that dies looks like a clean end, or like nothing at all".into());
     }
     if wrong.is_empty() {
-        return Ok(Judgement::pass(format!(
-            "as over HTTP/1.1: {}",
-            shape.told()
-        )));
+        return Ok(Judgement::pass(compared(&shape, case.holds_small())));
     }
     let text = format!("over HTTP/2, unlike HTTP/1.1: {}", wrong.join("; "));
     Err(too_noisy(case).unwrap_or_else(|| Judgement::warn(text).seen("h2-release", None, "HTTP/2")))
+}
+
+/// What events do over HTTP/2 where that is no worse than over HTTP/1.1, which holds them or not.
+fn compared(shape: &Shape, holds: bool) -> String {
+    let beside = match (shape.is_immediate(), holds) {
+        (true, true) => "better than over HTTP/1.1",
+        (false, true) => "held back over HTTP/1.1 as well",
+        (_, false) => "as over HTTP/1.1",
+    };
+    format!("{beside}: {}", shape.told())
+}
+
+#[cfg(test)]
+mod tests {
+    use ssekit_record::Piece;
+
+    use super::*;
+    use crate::delivery::Delivery;
+
+    #[test]
+    fn what_is_better_is_not_called_the_same() {
+        let piece = |sent_us| Piece {
+            sent_us,
+            got_us: Some(sent_us + 100),
+            bytes: 40,
+        };
+        let delivery = Delivery {
+            pieces: vec![piece(0), piece(100_000)],
+            ..Delivery::default()
+        };
+        let shape = Shape::of(delivery, None, 50_000);
+        let told = compared(&shape, true);
+        assert!(
+            told.starts_with("better than over HTTP/1.1: 2 of 2"),
+            "{told}"
+        );
+        let told = compared(&shape, false);
+        assert!(told.starts_with("as over HTTP/1.1: 2 of 2"), "{told}");
+    }
 }

@@ -53,6 +53,10 @@ pub(super) fn statuses(case: &Case<'_>) -> Judgement {
         let Some(seen) = case.seen(probe) else {
             return Judgement::unverified(case.missing());
         };
+        if let (Some(got), None) = (seen.sight.status(), seen.visit()) {
+            let why = format!("{}: the hop answered {got} and did not ask", seen.about);
+            return Judgement::unverified(why);
+        }
         match seen.sight.status() {
             Some(got) if got == status => {}
             Some(got) => wrong.push((probe, format!("{status} becomes {got}"))),

@@ -138,7 +138,7 @@ impl Arguments {
             Failure::Environment(format!("cannot make a scratch folder: {cause}"))
         })?;
         let log = scratch.path().join("hop.log");
-        let running = tokio::select! {
+        let mut running = tokio::select! {
             running = launch(&subject, &log) => running?,
             stopped = interrupt.came() => {
                 stopped?;
@@ -153,7 +153,12 @@ impl Arguments {
             Ok(options) => self.judged(&stand, options, &mut interrupt).await,
             Err(failure) => Err(failure),
         };
+        let alive = running.alive();
         running.stop().await?;
+        // Why a hop does not forward any more is better known here.
+        if result.is_err() {
+            alive?;
+        }
         result
     }
 
@@ -163,7 +168,8 @@ impl Arguments {
             return HopScenario::load(path).map_err(|error| Failure::Usage(error.to_string()));
         }
         let command = self.start.as_deref();
-        let program = command.and_then(|command| command.split_whitespace().next());
+        let mut words = command.unwrap_or_default().split_whitespace();
+        let program = words.find(|word| *word != "exec");
         let folder = std::env::current_dir().map_err(|error| {
             let cause = input::cause(&error);
             Failure::Environment(format!("there is no current folder: {cause}"))
