@@ -63,7 +63,7 @@ pub enum Cutoff {
 #[derive(Debug)]
 pub struct ResponseCursor {
     framing: Framing,
-    /// Until the head is complete.
+    /// From its first byte until the head is complete.
     head: Option<Box<HeadReader>>,
 }
 
@@ -88,7 +88,7 @@ impl ResponseCursor {
     pub fn new() -> Self {
         Self {
             framing: Framing::Head,
-            head: Some(Box::new(HeadReader::new(MAX_HEAD))),
+            head: None,
         }
     }
 
@@ -126,7 +126,11 @@ impl ResponseCursor {
     }
 
     fn next_of_head(&mut self, input: &mut &[u8]) -> Option<ResponsePart<'static>> {
-        match self.head.as_mut()?.read(input) {
+        if input.is_empty() {
+            return None;
+        }
+        let begin = || Box::new(HeadReader::new(MAX_HEAD));
+        match self.head.get_or_insert_with(begin).read(input) {
             HeadStep::More => None,
             HeadStep::Head(head) => {
                 let reader = self.head.take()?;
@@ -170,7 +174,7 @@ impl ResponseCursor {
         match &self.framing {
             Framing::Done | Framing::Close | Framing::Length(0) => Cutoff::Clean,
             Framing::Broken => Cutoff::Broken,
-            Framing::Head if self.head.as_ref().is_some_and(|head| head.bytes.is_empty()) => {
+            Framing::Head if self.head.as_ref().is_none_or(|head| head.bytes.is_empty()) => {
                 Cutoff::Unanswered
             }
             Framing::Head | Framing::Length(_) => Cutoff::Truncated,

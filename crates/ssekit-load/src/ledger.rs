@@ -37,11 +37,16 @@ struct Hole {
     resumed: bool,
 }
 
+/// Holes from the oldest on.
+#[derive(Debug, Clone, Default)]
+struct Holes(Vec<Hole>);
+
 /// What was seen of one sequence.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     high: Option<u64>,
-    holes: Vec<Hole>,
+    /// Once there was one.
+    holes: Option<Box<Holes>>,
     /// Set by a reconnect until the first new event.
     resuming: bool,
 }
@@ -77,7 +82,7 @@ impl Ledger {
     fn note_odd(&mut self, seq: u64, high: u64) -> Arrival {
         if seq > high {
             let resumed = std::mem::take(&mut self.resuming);
-            self.remember(Hole {
+            self.holes.get_or_insert_default().remember(Hole {
                 first: high + 1,
                 last: seq - 1,
                 resumed,
@@ -88,7 +93,7 @@ impl Ledger {
                 resumed,
             };
         }
-        if let Some(resumed) = self.fill(seq) {
+        if let Some(resumed) = self.holes.as_mut().and_then(|holes| holes.fill(seq)) {
             return Arrival::Reordered { resumed };
         }
         if self.resuming {
@@ -97,20 +102,22 @@ impl Ledger {
             Arrival::Duplicated
         }
     }
+}
 
+impl Holes {
     fn remember(&mut self, hole: Hole) {
-        if self.holes.len() == HOLES {
-            self.holes.remove(0);
+        if self.0.len() == HOLES {
+            self.0.remove(0);
         }
-        self.holes.push(hole);
+        self.0.push(hole);
     }
 
     /// Takes a number out of its hole, if it lies in one; tells whether that lies across a
     /// reconnect.
     fn fill(&mut self, seq: u64) -> Option<bool> {
         let lies_in = |hole: &Hole| (hole.first..=hole.last).contains(&seq);
-        let at = self.holes.iter().position(lies_in)?;
-        let hole = self.holes[at];
+        let at = self.0.iter().position(lies_in)?;
+        let hole = self.0[at];
         let before = Hole {
             last: seq.wrapping_sub(1),
             ..hole
@@ -121,13 +128,13 @@ impl Ledger {
         };
         match (seq > hole.first, seq < hole.last) {
             (false, false) => {
-                self.holes.remove(at);
+                self.0.remove(at);
             }
-            (true, false) => self.holes[at] = before,
-            (false, true) => self.holes[at] = after,
+            (true, false) => self.0[at] = before,
+            (false, true) => self.0[at] = after,
             (true, true) => {
-                self.holes[at] = after;
-                self.holes.insert(at, before);
+                self.0[at] = after;
+                self.0.insert(at, before);
             }
         }
         Some(hole.resumed)
@@ -136,6 +143,7 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
 
     use super::*;
@@ -193,7 +201,7 @@ mod tests {
         let seqs: Vec<u64> = (0..2000).map(|n| n * 2).collect();
         let (ledger, arrivals) = run(&seqs);
         assert_eq!(lost(&arrivals), (1999, 0));
-        assert_eq!(ledger.holes.len(), HOLES);
+        assert_eq!(ledger.holes.unwrap().0.len(), HOLES);
     }
 
     proptest! {

@@ -38,6 +38,8 @@ mod knee;
 mod ledger;
 mod metric;
 mod order;
+mod over;
+mod poller;
 mod pool;
 mod port;
 mod preflight;

@@ -124,7 +124,10 @@ fn hire(
     let seed = job.scenario.seed ^ (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     Builder::new()
         .name(format!("worker {index}"))
-        .spawn(move || shift.work(Worker::new(clock, roles, storms, digits, census, seed)))
+        .spawn(move || {
+            let worker = Worker::new(clock, roles, storms, digits, census, seed);
+            shift.work(worker.map_err(LoadError::Runtime)?)
+        })
         .map_err(LoadError::Runtime)
 }
 

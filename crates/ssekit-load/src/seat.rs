@@ -1,8 +1,10 @@
 //! One planned stream in its worker: its state, and how to reach its task.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::rc::{Rc, Weak};
 use std::task::{Poll, Waker};
 
 use ssekit_http::{Cutoff, ResponseCursor, ResponseHead, ResponsePart};
@@ -14,6 +16,9 @@ use crate::expectation::{End, Expectation};
 use crate::fanout::Fanout;
 use crate::intake::Intake;
 use crate::metric::Metric;
+use crate::over::{Ended, Over};
+use crate::session::Session;
+use crate::subscriber::go_on;
 use crate::tally::Tally;
 use crate::worker::Worker;
 
@@ -68,8 +73,19 @@ pub enum Break {
     HalfOpen,
 }
 
+/// Who waits for what comes of a stream.
+#[derive(Debug, Default)]
+pub enum Held {
+    /// Its own task.
+    #[default]
+    Task,
+    /// The poller, at this place.
+    Polled(u32),
+    /// The connection that it shares, where it has this number.
+    Tenant(Weak<Session>, u32),
+}
+
 /// One planned stream.
-#[derive(Debug)]
 pub struct Seat {
     /// Number in the whole plan.
     pub number: u64,
@@ -85,11 +101,18 @@ pub struct Seat {
     command: Cell<Option<Command>>,
     /// Why the response ended, where the connection is read by another task.
     over: Cell<Option<Cause>>,
-    waker: RefCell<Option<Waker>>,
+    waker: Cell<Option<Waker>>,
+    held: Cell<Held>,
     inside: RefCell<Inside>,
     /// Whether the worker will look at it again.
     pub is_watched: Cell<bool>,
     is_settled: Cell<bool>,
+}
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Seat({})", self.number)
+    }
 }
 
 /// What the task works on.
@@ -126,7 +149,8 @@ impl Seat {
             state: Cell::new(State::Planned),
             command: Cell::new(None),
             over: Cell::new(None),
-            waker: RefCell::new(None),
+            waker: Cell::new(None),
+            held: Cell::default(),
             is_watched: Cell::new(false),
             is_settled: Cell::new(false),
             inside: RefCell::new(Inside {
@@ -162,20 +186,45 @@ impl Seat {
 
     /// Lets the task look again.
     pub fn wake(&self) {
-        if let Some(waker) = self.waker.borrow().as_ref() {
+        if let Some(waker) = self.waker.take() {
             waker.wake_by_ref();
+            self.waker.set(Some(waker));
         }
     }
 
-    /// Tells the task that the response is over.
-    pub fn end(&self, cause: Cause) {
-        self.over.set(Some(cause));
-        self.wake();
+    /// Its task is about to end, and somebody else waits for what comes.
+    pub fn settle_in(&self, held: Held) {
+        self.held.set(held);
+        self.forget_task();
     }
 
-    /// Why the response is over, once it is.
+    /// Who waits for what comes; from now on a task of its own.
+    pub fn move_out(&self) -> Held {
+        self.held.take()
+    }
+
+    /// Lets go of what holds the memory of its task.
+    pub fn forget_task(&self) {
+        self.waker.set(None);
+    }
+
+    /// Tells that the response is over, which another task has read. The last word counts.
+    pub fn end(self: &Rc<Self>, cause: Cause, worker: &Rc<Worker>) {
+        self.over.set(Some(cause));
+        match self.move_out() {
+            Held::Task | Held::Polled(_) => self.wake(),
+            Held::Tenant(..) => go_on(worker, self, Over::without(Ended::Of(cause))),
+        }
+    }
+
+    /// Waits for the end of the response.
     pub fn poll_end(&self) -> Poll<Cause> {
-        self.over.take().map_or(Poll::Pending, Poll::Ready)
+        self.last_end().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Why the response is over, once it is; once.
+    pub fn last_end(&self) -> Option<Cause> {
+        self.over.take()
     }
 
     /// A new attempt begins: the end of the response before is no end of this one.
@@ -198,14 +247,10 @@ impl Seat {
             if let Some(command) = self.command.take() {
                 return Poll::Ready(Err(command));
             }
-            let mut waker = self.waker.borrow_mut();
-            if !waker
-                .as_ref()
-                .is_some_and(|known| known.will_wake(context.waker()))
-            {
-                *waker = Some(context.waker().clone());
-            }
-            drop(waker);
+            let known = self.waker.take();
+            let known = known.filter(|known| known.will_wake(context.waker()));
+            let waker = known.unwrap_or_else(|| context.waker().clone());
+            self.waker.set(Some(waker));
             step.as_mut().poll(context).map(Ok)
         })
         .await

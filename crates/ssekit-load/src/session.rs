@@ -217,7 +217,7 @@ impl Session {
             }
             Err(cause) => cause,
         };
-        self.end(cause);
+        self.end(cause, &worker);
     }
 
     async fn connect(&self, worker: &Worker, number: u64) -> Result<Wire, Cause> {
@@ -268,7 +268,7 @@ impl Session {
     /// greeting, with `None` when requests can be sent.
     fn turn(
         self: &Rc<Self>,
-        worker: &Worker,
+        worker: &Rc<Worker>,
         wire: &mut Wire,
         greets: bool,
         context: &mut Context<'_>,
@@ -319,7 +319,7 @@ impl Session {
     }
 
     /// Takes what one read brought.
-    fn take(self: &Rc<Self>, bytes: &[u8], at_us: u64, worker: &Worker) -> Result<(), Cause> {
+    fn take(self: &Rc<Self>, bytes: &[u8], at_us: u64, worker: &Rc<Worker>) -> Result<(), Cause> {
         {
             let mut books = worker.books.borrow_mut();
             let count = &mut books.of(self.role).0.count;
@@ -345,7 +345,7 @@ impl Session {
                 inside.http2.cancel(stream);
                 self.dismiss(inside, stream, cause, worker);
                 // The marker says more than an end that the same read brought.
-                seat.end(cause);
+                seat.end(cause, worker);
             }
         }
         inside.touched = touched;
@@ -357,7 +357,7 @@ impl Session {
         inside: &mut Inside,
         part: SessionPart<'_>,
         at_us: u64,
-        worker: &Worker,
+        worker: &Rc<Worker>,
     ) {
         let (stream, cause) = match part {
             SessionPart::Settings => {
@@ -401,7 +401,7 @@ impl Session {
                 let at = inside.tenants.partition_point(|tenant| tenant.0 <= last);
                 for (stream, seat) in inside.tenants.split_off(at) {
                     inside.http2.cancel(stream);
-                    seat.end(Cause::Goaway);
+                    seat.end(Cause::Goaway, worker);
                 }
                 return;
             }
@@ -424,15 +424,21 @@ impl Session {
     }
 
     /// A stream is over.
-    fn dismiss(self: &Rc<Self>, inside: &mut Inside, stream: u32, cause: Cause, worker: &Worker) {
+    fn dismiss(
+        self: &Rc<Self>,
+        inside: &mut Inside,
+        stream: u32,
+        cause: Cause,
+        worker: &Rc<Worker>,
+    ) {
         if let Some(seat) = inside.evict(stream) {
-            seat.end(cause);
+            seat.end(cause, worker);
             worker.pools[self.role].offer(self);
         }
     }
 
     /// The connection is over, and with it all its streams.
-    fn end(&self, cause: Cause) {
+    fn end(&self, cause: Cause, worker: &Rc<Worker>) {
         self.stage.set(Stage::Over(match cause {
             Cause::Eof => Cause::Unanswered,
             other => other,
@@ -442,12 +448,13 @@ impl Session {
         inside.waiting.drain(..).for_each(|seat| seat.wake());
         for (_, seat) in inside.tenants.drain(..) {
             let is_open = seat.with(|inside| inside.account.open_us.is_some());
-            seat.end(match cause {
+            let cause = match cause {
                 Cause::Eof if leaves => Cause::Goaway,
                 Cause::Eof if is_open => Cause::Truncated,
                 Cause::Eof => Cause::Unanswered,
                 other => other,
-            });
+            };
+            seat.end(cause, worker);
         }
     }
 }

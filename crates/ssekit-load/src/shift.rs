@@ -1,6 +1,7 @@
 //! What a worker does from the start of a run to its end: it starts streams when they are due, rolls
 //! its books every second, and watches itself.
 
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -15,6 +16,7 @@ use crate::error::LoadError;
 use crate::fanout::Fanout;
 use crate::halt::Halt;
 use crate::metric::Metric;
+use crate::poller::read_all;
 use crate::publisher::{Publisher, publish};
 use crate::seat::{Break, Command, Seat};
 use crate::subscriber::subscribe;
@@ -118,12 +120,13 @@ impl Shift {
             .build_local(LocalOptions::default())
             .map_err(LoadError::Runtime)?;
         let worker = Rc::new(worker);
-        runtime.block_on(self.run(worker));
+        let result = runtime.block_on(self.run(worker));
         runtime.shutdown_background();
-        Ok(())
+        result.map_err(LoadError::Runtime)
     }
 
-    async fn run(self, worker: Rc<Worker>) {
+    async fn run(self, worker: Rc<Worker>) -> io::Result<()> {
+        let mut reading = spawn_local(read_all(worker.clone(), worker.poller.queue()?));
         // Before that instant the clock stands still.
         sleep_until(worker.clock.instant(0).into()).await;
         let starts = spawn_local(act(worker.clone(), self.script));
@@ -152,10 +155,14 @@ impl Shift {
             }
             // Nobody listens only when the run was given up.
             if self.out.send(interval).is_err() || stopped {
-                return;
+                break;
+            }
+            if reading.is_finished() {
+                (&mut reading).await.map_err(io::Error::other)??;
             }
             begin = end;
         }
+        Ok(())
     }
 }
 
@@ -248,7 +255,7 @@ fn start(
         return;
     }
     seat.leaves_us.set(worker.lifetime_end(&seat, due_us));
-    spawn_local(subscribe(worker.clone(), seat));
+    spawn_local(subscribe(worker.clone(), seat, None));
 }
 
 /// Regular work, which shows at the same time how late the loop is.

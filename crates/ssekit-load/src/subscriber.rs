@@ -10,6 +10,7 @@ use rustls::HandshakeKind;
 use ssekit_record::LoadCounts;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::spawn_local;
 use tokio::time::{sleep, sleep_until, timeout};
 use tokio_rustls::client::TlsStream;
 
@@ -17,7 +18,8 @@ use crate::account::Outage;
 use crate::cause::Cause;
 use crate::dial::Sharing;
 use crate::metric::Metric;
-use crate::seat::{Break, Command, Seat, State};
+use crate::over::{Ended, Over, Rest};
+use crate::seat::{Command, Seat, State};
 use crate::tenant::share;
 use crate::worker::Worker;
 
@@ -93,32 +95,27 @@ impl Wire {
         }
     }
 
-    fn tcp(&self) -> &TcpStream {
+    /// The connection below TLS.
+    pub fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(stream) => stream,
             Self::Tls(stream) => stream.get_ref().0,
         }
     }
-
-    /// Ends the connection in this way; what is returned must be kept for it to stay half open.
-    fn break_off(self, how: Break) -> Option<Self> {
-        match how {
-            Break::Fin => None,
-            Break::Rst => {
-                // Where it cannot be asked for, the connection is closed in order.
-                let _ = self.tcp().set_zero_linger();
-                None
-            }
-            Break::HalfOpen => Some(self),
-        }
-    }
 }
 
-/// Runs a stream from its start to its end for good.
-pub async fn subscribe(worker: Rc<Worker>, seat: Rc<Seat>) {
+/// Begins a stream, or goes on with one whose connection is over, to its end for good or until somebody
+/// else waits for what comes of it.
+pub async fn subscribe(worker: Rc<Worker>, seat: Rc<Seat>, mut over: Option<Over>) {
     loop {
+        if let Some(mut over) = over.take() {
+            over.ended = seat.last_end().map_or(over.ended, Ended::Of);
+            if !Box::pin(again(&worker, &seat, over)).await {
+                break;
+            }
+        }
         seat.enter(State::Connecting, &worker);
-        let (ended, wire) = match worker.roles[seat.role].dialer.sharing {
+        over = match worker.roles[seat.role].dialer.sharing {
             Sharing::Always(streams) | Sharing::AsAgreed(streams) => {
                 share(&worker, &seat, streams).await
             }
@@ -127,45 +124,33 @@ pub async fn subscribe(worker: Rc<Worker>, seat: Rc<Seat>) {
                 alone(&worker, &seat, request, None).await
             }
         };
-        if !Box::pin(again(&worker, &seat, ended, wire)).await {
-            break;
+        if over.is_none() {
+            return;
         }
     }
     worker.leave(&seat);
 }
 
-/// Opens and reads a stream that has a connection of its own: this one where there is one already.
+/// Gives a stream whose connection is over a task again.
+pub fn go_on(worker: &Rc<Worker>, seat: &Rc<Seat>, over: Over) {
+    spawn_local(subscribe(worker.clone(), seat.clone(), Some(over)));
+}
+
+/// Opens a stream that has a connection of its own: this one where there is one already. Where the
+/// connection is over it was read to its end; otherwise it is read from now on.
 pub async fn alone(
     worker: &Worker,
     seat: &Rc<Seat>,
     request: Vec<u8>,
     wire: Option<Wire>,
-) -> (Ended, Option<Wire>) {
+) -> Option<Over> {
     // What opening needs is not kept while the stream is read.
     match Box::pin(open(worker, seat, request, wire)).await {
-        Ok(mut wire) => {
+        Ok(wire) => {
             worker.watch(seat);
-            (read(worker, seat, &mut wire).await, Some(wire))
+            read(worker, seat, wire).await
         }
-        Err(ended) => (ended, None),
-    }
-}
-
-/// Why a connection is over.
-#[derive(Debug, Clone, Copy)]
-pub enum Ended {
-    /// For this.
-    Of(Cause),
-    /// It was told so.
-    Told(Command),
-}
-
-impl Ended {
-    fn cause(self) -> Cause {
-        match self {
-            Self::Of(cause) | Self::Told(Command::TimedOut(cause)) => cause,
-            Self::Told(Command::Leave | Command::Expire | Command::Drop { .. }) => Cause::Client,
-        }
+        Err(ended) => Some(Over::without(ended)),
     }
 }
 
@@ -257,11 +242,24 @@ async fn open(
     }
 }
 
+/// Reads until the stream is over, or lets it be read.
+async fn read(worker: &Worker, seat: &Rc<Seat>, wire: Wire) -> Option<Over> {
+    let (ended, wire) = match (&worker.roles[seat.role].pace, wire) {
+        (None, Wire::Plain(stream)) => return worker.poller.hold(seat, stream).err(),
+        (None, mut wire) => (read_here(worker, seat, &mut wire).await, wire),
+        (Some(pace), mut wire) => {
+            let reading = Box::pin(read_slowly(worker, seat, &mut wire, pace));
+            (reading.await, wire)
+        }
+    };
+    Some(Over {
+        ended,
+        rest: Some(Rest::Wire(wire)),
+    })
+}
+
 /// Reads until the stream is over.
-async fn read(worker: &Worker, seat: &Seat, wire: &mut Wire) -> Ended {
-    if let Some(pace) = &worker.roles[seat.role].pace {
-        return Box::pin(read_slowly(worker, seat, wire, pace)).await;
-    }
+async fn read_here(worker: &Worker, seat: &Seat, wire: &mut Wire) -> Ended {
     let reading = poll_fn(|context| {
         for _ in 0..READS_PER_TURN {
             match take(worker, seat, wire, context) {
@@ -392,17 +390,16 @@ fn hit(worker: &Worker, seat: &Seat, ended: Ended, was_open: bool, at_us: u64) -
 }
 
 /// Closes the books of a connection, and waits for the next attempt if there is to be one.
-async fn again(worker: &Worker, seat: &Seat, ended: Ended, wire: Option<Wire>) -> bool {
+async fn again(worker: &Worker, seat: &Seat, over: Over) -> bool {
+    let Over { ended, rest } = over;
     let at_us = worker.clock.now_us();
     let cause = ended.cause();
     let was_open = seat.with(|inside| inside.account.open_us.is_some());
     seat.close(cause, at_us, worker);
-    let mut half_open = None;
-    if let (Ended::Told(Command::Drop { how, .. }), Some(wire)) = (ended, wire) {
-        half_open = wire.break_off(how);
-    }
-    if let Some(wire) = half_open {
-        worker.forget(wire);
+    if let (Ended::Told(Command::Drop { how, .. }), Some(rest)) = (ended, rest)
+        && let Some(half_open) = rest.break_off(how)
+    {
+        worker.forget(half_open);
     }
     let role = &worker.roles[seat.role];
     let dropped = matches!(ended, Ended::Told(Command::Drop { .. }));

@@ -1,7 +1,7 @@
 //! A stream that shares its connection with others: where it goes, and what it is brought.
 
 use std::future::poll_fn;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::Poll;
 
 use ssekit_http::{ResponseHead, SessionRequest};
@@ -9,31 +9,25 @@ use tokio::time::timeout;
 
 use crate::cause::Cause;
 use crate::intake::Intake;
-use crate::seat::{Break, Command, Seat, State};
+use crate::over::{Ended, Over};
+use crate::seat::{Break, Command, Held, Seat, State};
 use crate::session::{Ready, Session};
-use crate::subscriber::{Ended, Wire, alone, attempt};
+use crate::subscriber::{Wire, alone, attempt};
 use crate::worker::Worker;
 
-/// Opens a stream on a connection it may share, and waits for its end; with the connection where it
-/// has one of its own after all.
-pub async fn share(
-    worker: &Rc<Worker>,
-    seat: &Rc<Seat>,
-    per_connection: u64,
-) -> (Ended, Option<Wire>) {
+/// Opens a stream on a connection it may share, whose task reads it from then on. Where it has one of
+/// its own after all, see [`alone`].
+pub async fn share(worker: &Rc<Worker>, seat: &Rc<Seat>, per_connection: u64) -> Option<Over> {
     let request = attempt(worker, seat);
     // What opening needs is not kept while the stream is read.
     match Box::pin(open(worker, seat, per_connection, &request)).await {
         Ok(Place::Shared(session, stream)) => {
-            drop(request);
             worker.watch(seat);
-            let ended = seat.obey(poll_fn(|_| seat.poll_end())).await;
-            let ended =
-                ended.map_or_else(|told| give_up(&session, stream, told, worker), Ended::Of);
-            (ended, None)
+            seat.settle_in(Held::Tenant(Rc::downgrade(&session), stream));
+            None
         }
         Ok(Place::Own(wire)) => Box::pin(alone(worker, seat, request, wire)).await,
-        Err(ended) => (ended, None),
+        Err(ended) => Some(Over::without(ended)),
     }
 }
 
@@ -88,13 +82,14 @@ async fn open(
         Ok(Ok(Some(cause))) => Err(Ended::Of(cause)),
         Ok(Err(_)) => {
             let told = Command::TimedOut(Cause::HeadTimeout);
-            Err(give_up(&session, stream, told, worker))
+            Err(give_up(&Rc::downgrade(&session), stream, told, worker))
         }
-        Err(told) => Err(give_up(&session, stream, told, worker)),
+        Err(told) => Err(give_up(&Rc::downgrade(&session), stream, told, worker)),
     }
 }
 
-fn give_up(session: &Rc<Session>, stream: u32, told: Command, worker: &Worker) -> Ended {
+/// Ends a stream on a connection that it shares because it was told so.
+pub fn give_up(session: &Weak<Session>, stream: u32, told: Command, worker: &Worker) -> Ended {
     let is_half_open = matches!(
         told,
         Command::Drop {
@@ -102,7 +97,9 @@ fn give_up(session: &Rc<Session>, stream: u32, told: Command, worker: &Worker) -
             ..
         }
     );
-    session.give_up(stream, is_half_open, worker);
+    if let Some(session) = session.upgrade() {
+        session.give_up(stream, is_half_open, worker);
+    }
     Ended::Told(told)
 }
 

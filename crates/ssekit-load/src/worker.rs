@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::fmt;
+use std::io;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,12 +19,15 @@ use crate::dial::Dialer;
 use crate::expectation::{End, Expectation};
 use crate::fanout::Fanout;
 use crate::metric::Metric;
+use crate::over::{Ended, Over, Rest};
+use crate::poller::Poller;
 use crate::pool::Pool;
 use crate::reconnect::ReconnectPolicy;
 use crate::request::Requests;
-use crate::seat::{Command, Seat, State};
-use crate::subscriber::{Pace, Wire};
+use crate::seat::{Command, Held, Seat, State};
+use crate::subscriber::{Pace, go_on};
 use crate::tally::Tally;
+use crate::tenant::give_up;
 
 /// Bytes read at once at most. All streams of a worker share one buffer of this size.
 const BUFFER: usize = 64 * 1024;
@@ -144,7 +148,9 @@ pub struct Worker {
     gauge: Cell<Gauge>,
     planned: Cell<u64>,
     census: Arc<Census>,
-    half_open: RefCell<Vec<Wire>>,
+    half_open: RefCell<Vec<Rest>>,
+    /// Reads the streams that have a connection of their own.
+    pub poller: Poller,
     /// Connections that streams share, by population.
     pub pools: Vec<Pool>,
     /// Beginnings and ends of storms that something else makes.
@@ -182,6 +188,9 @@ impl Ord for Watch {
 
 impl Worker {
     /// Without streams. `digits` is the precision of histograms, `seed` that of chance.
+    ///
+    /// # Errors
+    /// When the system has no descriptor for what reads them.
     pub fn new(
         clock: Clock,
         roles: Vec<Role>,
@@ -189,13 +198,13 @@ impl Worker {
         digits: u8,
         census: Arc<Census>,
         seed: u64,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let books = Books {
             tallies: roles.iter().map(|_| Tally::new(digits)).collect(),
             fanouts: roles.iter().map(|_| Fanout::default()).collect(),
         };
         let pools = roles.iter().map(|_| Pool::default()).collect();
-        Self {
+        Ok(Self {
             clock,
             roles,
             books: RefCell::new(books),
@@ -207,11 +216,12 @@ impl Worker {
             planned: Cell::default(),
             census,
             half_open: RefCell::default(),
+            poller: Poller::new()?,
             pools,
             storms,
             random: Cell::new(seed | 1),
             digits,
-        }
+        })
     }
 
     /// Takes a seat in; whether its task is to run. It is not where so many streams connect already
@@ -309,6 +319,7 @@ impl Worker {
 
     /// The task of a seat is over. What ended as it should is not looked at any more.
     pub fn leave(&self, seat: &Seat) {
+        seat.forget_task();
         self.numbered.borrow_mut().remove(&seat.number);
         if seat.state() == State::Done {
             seat.settle(self.clock.now_us(), self);
@@ -330,16 +341,25 @@ impl Worker {
     }
 
     /// Keeps a connection that the server is to think of as alive.
-    pub fn forget(&self, wire: Wire) {
-        self.half_open.borrow_mut().push(wire);
+    pub fn forget(&self, half_open: Rest) {
+        self.half_open.borrow_mut().push(half_open);
     }
 
     /// Tells the stream of this number something, if it is there.
-    pub fn tell(&self, number: u64, command: Command) {
+    pub fn tell(self: &Rc<Self>, number: u64, command: Command) {
         let seat = self.numbered.borrow().get(&number).and_then(Weak::upgrade);
         if let Some(seat) = seat {
-            seat.tell(command);
+            self.order(&seat, command);
         }
+    }
+
+    fn order(self: &Rc<Self>, seat: &Rc<Seat>, command: Command) {
+        let (ended, rest) = match seat.move_out() {
+            Held::Task => return seat.tell(command),
+            Held::Polled(place) => (Ended::Told(command), self.poller.release(place)),
+            Held::Tenant(session, stream) => (give_up(&session, stream, command, self), None),
+        };
+        go_on(self, seat, Over { ended, rest });
     }
 
     /// Looks at a stream again when it may have taken too long; called when it opens.
@@ -357,7 +377,7 @@ impl Worker {
     }
 
     /// Ends the streams that have taken too long by now.
-    pub fn look_after(&self, now_us: u64) {
+    pub fn look_after(self: &Rc<Self>, now_us: u64) {
         loop {
             let mut watched = self.watched.borrow_mut();
             if watched
@@ -373,7 +393,7 @@ impl Worker {
             };
             seat.is_watched.set(false);
             match seat.overdue(&self.roles[seat.role].expect, now_us) {
-                Some(command) => seat.tell(command),
+                Some(command) => self.order(&seat, command),
                 None => self.watch(&seat),
             }
         }

@@ -1,4 +1,5 @@
 //! The block being read: its buffers, and dispatch.
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
@@ -14,18 +15,25 @@ pub(crate) struct Block {
     open: bool,
     has_data: bool,
     has_id: bool,
-    /// Whether one of `data`, `event` and `id` is in use.
+    /// Whether one of the buffers is in use.
     owns: bool,
     start: u64,
     /// Bytes of `data`, `event` and `id` lines; 0 means that discarding the block loses nothing.
     kept: u64,
+    /// From the first block on that did not lie whole in a slice.
+    buffers: Option<Box<Buffers>>,
+    last_event_id: String,
+    retry_ms: Option<u64>,
+}
+
+/// What had to be copied out of slices.
+#[derive(Debug, Clone, Default)]
+struct Buffers {
     /// The data buffer begins at `data_start`, so that a line can become the buffer without a copy.
     data: String,
     data_start: usize,
     event: String,
     id: String,
-    last_event_id: String,
-    retry_ms: Option<u64>,
 }
 
 /// Parts of the block that still lie in the slice being read. Each, where there is one, stands for
@@ -229,12 +237,13 @@ impl Block {
         limits: &Limits,
     ) -> Result<(), LimitError> {
         self.settle_data(borrowed);
-        let len = self.data.len() - self.data_start;
+        let buffers = self.buffers();
+        let len = buffers.data.len() - buffers.data_start;
         if len.saturating_add(1).saturating_add(value.len()) > limits.data {
             return Err(self.passed(LimitKind::Data, limits.data));
         }
-        self.data.push('\n');
-        self.data.push_str(value);
+        buffers.data.push('\n');
+        buffers.data.push_str(value);
         Ok(())
     }
 
@@ -264,9 +273,9 @@ impl Block {
                 return Err(self.passed(LimitKind::Data, limits.data));
             }
             self.has_data = true;
-            self.owns = true;
-            self.data_start = line.len() - value.len();
-            return Ok(mem::replace(&mut self.data, line).into_bytes());
+            let buffers = self.buffers();
+            buffers.data_start = line.len() - value.len();
+            return Ok(mem::replace(&mut buffers.data, line).into_bytes());
         }
         let mut borrowed = Borrowed::default();
         self.line(text_line, &mut borrowed, limits, sink)?;
@@ -287,16 +296,19 @@ impl Block {
         if self.has_id {
             if let Some(id) = borrowed.id {
                 borrowed.last_event_id = Some(id);
-            } else {
-                mem::swap(&mut self.last_event_id, &mut self.id);
+            } else if let Some(buffers) = &mut self.buffers {
+                mem::swap(&mut self.last_event_id, &mut buffers.id);
                 borrowed.last_event_id = None;
             }
         }
         if self.has_data {
-            let event = borrowed.event.unwrap_or(&self.event);
+            let (data, event) = self.buffers.as_ref().map_or(("", ""), |buffers| {
+                (&buffers.data[buffers.data_start..], &buffers.event)
+            });
+            let event = borrowed.event.unwrap_or(event);
             sink.event(EventRef {
                 event: if event.is_empty() { "message" } else { event },
-                data: borrowed.data.unwrap_or(&self.data[self.data_start..]),
+                data: borrowed.data.unwrap_or(data),
                 last_event_id: borrowed.last_event_id.unwrap_or(&self.last_event_id),
                 has_id: self.has_id,
                 start: self.start,
@@ -323,24 +335,31 @@ impl Block {
 
     fn clear_buffers(&mut self) {
         self.owns = false;
-        self.data.clear();
-        self.data_start = 0;
-        self.event.clear();
-        self.id.clear();
+        if let Some(buffers) = &mut self.buffers {
+            buffers.data.clear();
+            buffers.data_start = 0;
+            buffers.event.clear();
+            buffers.id.clear();
+        }
+    }
+
+    fn buffers(&mut self) -> &mut Buffers {
+        self.owns = true;
+        self.buffers.get_or_insert_default()
     }
 
     /// Copies what still lies in the slice, so that the slice can go.
     pub(crate) fn settle(&mut self, borrowed: &mut Borrowed<'_>) {
         self.settle_data(borrowed);
         if let Some(event) = borrowed.event.take() {
-            self.owns = true;
-            self.event.clear();
-            self.event.push_str(event);
+            let buffers = self.buffers();
+            buffers.event.clear();
+            buffers.event.push_str(event);
         }
         if let Some(id) = borrowed.id.take() {
-            self.owns = true;
-            self.id.clear();
-            self.id.push_str(id);
+            let buffers = self.buffers();
+            buffers.id.clear();
+            buffers.id.push_str(id);
         }
         if let Some(id) = borrowed.last_event_id.take() {
             self.set_last_event_id(id);
@@ -348,9 +367,8 @@ impl Block {
     }
 
     fn settle_data(&mut self, borrowed: &mut Borrowed<'_>) {
-        self.owns = true;
         if let Some(data) = borrowed.data.take() {
-            self.data.push_str(data);
+            self.buffers().data.push_str(data);
         }
     }
 

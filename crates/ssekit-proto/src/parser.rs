@@ -1,4 +1,5 @@
 //! Reads slices: BOM, line ends, decoding (HTML, 9.2.6 Interpreting an event stream).
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem;
@@ -45,15 +46,16 @@ pub struct Parser {
     line: Vec<u8>,
     line_start: u64,
     block: Block,
-    observer: Observer,
-    failed: Option<LimitError>,
+    /// Once there is something to observe.
+    observer: Option<Box<Observer>>,
+    failed: Option<Box<LimitError>>,
 }
 
 /// "One leading U+FEFF BYTE ORDER MARK character must be ignored if any are present."
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Bom {
     /// So many of its bytes were seen, and nothing else.
-    Matched(usize),
+    Matched(u8),
     /// Removed, or there was none.
     Decided,
 }
@@ -91,14 +93,14 @@ impl Parser {
     /// When a limit is passed. What came before the line that passed it has been delivered, and
     /// every later call fails alike.
     pub fn feed<S: Sink>(&mut self, bytes: &[u8], sink: &mut S) -> Result<(), LimitError> {
-        if let Some(error) = self.failed {
-            return Err(error);
+        if let Some(error) = &self.failed {
+            return Err(**error);
         }
         let result = self.read(bytes, sink);
         match result {
             Ok(()) => self.offset += bytes.len() as u64,
             Err(error) => {
-                self.failed = Some(error);
+                self.failed = Some(Box::new(error));
                 self.offset = self.line_start;
             }
         }
@@ -148,7 +150,7 @@ impl Parser {
         self.line.clear();
         self.line_start = 0;
         self.block.clear();
-        self.observer = Observer::default();
+        self.observer = None;
         self.failed = None;
     }
 
@@ -175,6 +177,7 @@ impl Parser {
         let Bom::Matched(before) = self.bom else {
             return 0;
         };
+        let before = usize::from(before);
         let same = bytes.iter().zip(&BOM[before..]).take_while(|(a, b)| a == b);
         let now = same.count();
         if before + now == BOM.len() {
@@ -184,7 +187,7 @@ impl Parser {
                 report(sink, DiagnosticKind::LeadingBom, 0);
             }
         } else if now == bytes.len() {
-            self.bom = Bom::Matched(before + now);
+            self.bom = Bom::Matched((before + now) as u8);
         } else {
             // Not a BOM after all: what looked like one begins the first line.
             self.bom = Bom::Decided;
@@ -212,7 +215,9 @@ impl Parser {
         let line = mem::take(&mut self.line);
         if S::OBSERVE {
             let ending = line_ending(rest[len]);
-            self.observer.line(&line, self.line_start, ending, sink);
+            self.observer
+                .get_or_insert_default()
+                .line(&line, self.line_start, ending, sink);
         }
         self.line = self.owned_line(line, sink)?;
         self.line.clear();
@@ -251,7 +256,9 @@ impl Parser {
                 self.after_cr = false;
                 if S::OBSERVE {
                     let offset = self.offset + pos as u64;
-                    self.observer.after_cr(next == LF, offset, sink);
+                    self.observer
+                        .get_or_insert_default()
+                        .after_cr(next == LF, offset, sink);
                 }
                 pos += usize::from(next == LF);
             }
@@ -267,7 +274,9 @@ impl Parser {
             if S::OBSERVE {
                 let ending = line_ending(bytes[end]);
                 let line = &bytes[begin..end];
-                self.observer.line(line, offset, ending, sink);
+                self.observer
+                    .get_or_insert_default()
+                    .line(line, offset, ending, sink);
             }
             if len == 0 {
                 self.block.dispatch(borrowed, offset + 1, sink);

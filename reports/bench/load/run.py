@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Holds event streams with several clients against one origin, and prints what each spends.
 
-    reports/bench/load/run.py [--streams N] [--seconds S] [--origin neutral|nginx|reference] [CLIENT ...]
+    reports/bench/load/run.py [--streams N] [--seconds S] [--interval MS] [--origin neutral|nginx|reference] [CLIENT ...]
 
 Needs `cargo build --release`, cc, and of the clients those that are there: wrk, h2load and hey are
 packages of Debian (wrk, nghttp2-client, hey), oha is `cargo install oha`, locust a package of PyPI,
@@ -10,7 +10,8 @@ loopback interface.
 
 Every client gets a ramp, then a window in which its processor time (all its processes), and the
 events the origin sent meanwhile, are read. So what a client does at its start and end is not
-counted. Only what the origin says was sent makes the denominator.
+counted. Only what the origin says was sent makes the denominator. With an interval of 0 the origin sends as
+fast as it is read. `nginx` stands before the neutral origin as a proxy that does not buffer.
 """
 
 import argparse
@@ -91,6 +92,48 @@ class Origin:
         self.process.wait()
 
 
+class Nginx(Origin):
+    """nginx before the neutral origin. A process of it has two descriptors for each stream."""
+
+    CONFIGURATION = """
+daemon off; worker_processes 4; worker_rlimit_nofile {files}; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections {files}; }}
+http {{
+  access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{front} backlog=65535 reuseport;
+    location / {{
+      proxy_pass http://127.0.0.1:{port}; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_buffering off; proxy_buffer_size 4k; proxy_buffers 2 4k; proxy_busy_buffers_size 4k; proxy_read_timeout 1h;
+    }}
+  }}
+}}
+"""
+
+    def __init__(self, folder, interval_ms):
+        super().__init__(folder, interval_ms)
+        self.behind, self.port = self.url, free_port()
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        behind = int(self.behind.rpartition(":")[2])
+        text = self.CONFIGURATION.format(files=files, folder=folder, front=self.port, port=behind)
+        (folder / "nginx.conf").write_text(text)
+        nginx = shutil.which("nginx") or "/usr/sbin/nginx"
+        self.nginx = subprocess.Popen([nginx, "-c", folder / "nginx.conf", "-p", folder], stderr=subprocess.DEVNULL)
+        self.url = f"http://127.0.0.1:{self.port}"
+        wait_for(self.port)
+
+    def sent(self):
+        with urllib.request.urlopen(f"{self.behind}/sent") as answer:
+            seen = json.load(answer)
+            return seen["sent"], seen["open"]
+
+    def stop(self):
+        self.nginx.terminate()
+        self.nginx.wait()
+        super().stop()
+
+
 class Reference(Origin):
     """The reference server; what it sends is known from the rate."""
 
@@ -118,19 +161,24 @@ def wait_for(port):
         time.sleep(0.02)
 
 
-def commands(origin, streams, seconds, folder):
+def commands(origin, streams, seconds, interval_ms, folder):
     url = origin.url + getattr(origin, "path", "/events")
     total = f"{RAMP_S + seconds + 30}s"
     venv = os.environ.get("LOCUST", "locust")
     artillery = os.environ.get("ARTILLERY", "artillery")
     oha = os.environ.get("OHA", "oha")
     few = min(streams, 10000)
+    declared = ["--interval", f"{interval_ms}ms"] if interval_ms else []
     floor = folder / "client"
     return {
         "floor": (streams, [floor, str(origin.port), str(streams), str(seconds + 30), str(RAMP_S)]),
         "ssekit": (streams, [
             ROOT / "target/release/ssekit", "load", url, "-c", str(streams), "--ramp", f"{RAMP_S}s", "-d", total,
             "--format", "json",
+        ]),
+        "ssekit-seq": (streams, [
+            ROOT / "target/release/ssekit", "load", url, "-c", str(streams), "--ramp", f"{RAMP_S}s", "-d", total,
+            "--seq", "id", *declared, "--format", "json",
         ]),
         "wrk": (streams, ["wrk", "-t1", "-c", str(streams), "-d", total, "--timeout", "60s", url]),
         "h2load": (streams, ["h2load", "--h1", "-t1", "-c", str(streams), "-D", str(RAMP_S + seconds + 30), url]),
@@ -182,7 +230,7 @@ def main():
     arguments.add_argument("--streams", type=int, default=19900)
     arguments.add_argument("--seconds", type=int, default=20)
     arguments.add_argument("--interval", type=int, default=1000, help="milliseconds between the events of a stream")
-    arguments.add_argument("--origin", choices=["neutral", "reference"], default="neutral")
+    arguments.add_argument("--origin", choices=["neutral", "nginx", "reference"], default="neutral")
     arguments.add_argument("clients", nargs="*")
     given = arguments.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -190,12 +238,12 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp())
     subprocess.run(["cc", "-O2", "-o", folder / "client", FLOOR / "client.c"], check=True)
     rows = []
-    names = given.clients or ["floor", "ssekit", "wrk", "h2load", "hey", "oha", "locust", "artillery"]
+    names = given.clients or ["floor", "ssekit", "ssekit-seq", "wrk", "h2load", "hey", "oha", "locust", "artillery"]
     for name in names:
         # A fresh origin for each, so that no client finds sockets of the one before.
-        origin = {"neutral": Origin, "reference": Reference}[given.origin](folder, given.interval)
+        origin = {"neutral": Origin, "nginx": Nginx, "reference": Reference}[given.origin](folder, given.interval)
         try:
-            streams, command = commands(origin, given.streams, given.seconds, folder)[name]
+            streams, command = commands(origin, given.streams, given.seconds, given.interval, folder)[name]
             program = str(command[0])
             if not (shutil.which(program) or pathlib.Path(program).exists()):
                 print(f"{name}: {program} is not installed", file=sys.stderr)
@@ -206,15 +254,16 @@ def main():
             origin.stop()
     shutil.rmtree(folder)
     floor = next((row for row in rows if row["client"] == "floor" and "cpu" in row), None)
-    print("| client | streams | events | CPU-s per 100,000 events | times the floor | resident MB |")
-    print("|---|---:|---:|---:|---:|---:|")
+    print("| client | streams | events | CPU-s per 100,000 events | times the floor | million events per CPU-s | resident MB |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
     for row in rows:
         if "failed" in row:
-            print(f"| {row['client']} | {row['failed']} | | | | |")
+            print(f"| {row['client']} | {row['failed']} | | | | | |")
             continue
         ratio = f"{row['per_100k'] / floor['per_100k']:.2f}" if floor else ""
         print(
             f"| {row['client']} | {row['streams']} | {row['events']} | {row['per_100k']:.3f} | {ratio} "
+            f"| {0.1 / row['per_100k']:.2f} "
             f"| {row['rss_mb']:.0f} |"
         )
 
