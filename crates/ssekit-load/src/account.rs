@@ -2,6 +2,7 @@
 
 use crate::ledger::Ledger;
 use crate::punctuality::Punctuality;
+use crate::tokens::{Asked, Tokens};
 
 /// The state of one planned stream, over all its connections. Times are those of the run's clock.
 #[derive(Debug, Default)]
@@ -14,6 +15,10 @@ pub struct Account {
     pub open_us: Option<u64>,
     /// Last event of the current connection.
     pub last_event_us: Option<u64>,
+    /// First event of the current connection; meant only where there is a last one.
+    pub first_event_us: u64,
+    /// Events of the current connection.
+    pub events: u32,
     /// Last byte of the current connection, or its head.
     pub last_byte_us: u64,
     /// Last comment of the current connection.
@@ -26,6 +31,8 @@ pub struct Account {
     pub schedule: Option<Punctuality>,
     /// The outage that is to be ended by the next event.
     pub outage: Option<Box<Outage>>,
+    /// The chunks of the answer, where the streams carry tokens.
+    pub tokens: Option<Box<Tokens>>,
     /// First and last stamp of the events of the burst going on.
     pub burst: Option<(u64, u64)>,
     /// Whether any content came on any connection.
@@ -54,6 +61,26 @@ pub struct Outage {
 }
 
 impl Account {
+    /// What an answer of the current connection is measured from.
+    pub fn asked(&self) -> Asked {
+        Asked {
+            planned_us: self.planned_us,
+            connect_us: self.connect_us,
+        }
+    }
+
+    /// The time between the first and the last event of the current connection, over the time that its
+    /// events take at the declared interval, in thousandths; an end marker takes none. `None` where
+    /// fewer than two events, the marker apart, or no interval say anything.
+    pub fn spread_permille(&self, interval_us: Option<u64>) -> Option<u64> {
+        let last = self.last_event_us?;
+        let markers = u64::from(self.is_ended);
+        let intervals = u64::from(self.events).checked_sub(1 + markers)?;
+        let declared = intervals.checked_mul(interval_us?)?;
+        let took = last - self.first_event_us.min(last);
+        took.checked_mul(1000)?.checked_div(declared)
+    }
+
     /// Of a stream that is to start then.
     pub fn planned_at(us: u64, interval_us: Option<u64>) -> Self {
         Self {

@@ -4,6 +4,7 @@ use ssekit_http::ResponseHead;
 
 use crate::cause::Cause;
 use crate::stamp::Place;
+use crate::tokens::TokenPlaces;
 
 /// Gaps shorter than this make a burst, in microseconds.
 pub const BURST_WINDOW_US: u64 = 1_000;
@@ -27,6 +28,8 @@ pub struct Expectation {
     pub silence_timeout_us: Option<u64>,
     /// Type of the events that are heartbeats; comments are where there is none.
     pub heartbeat_event: Option<String>,
+    /// Where the tokens are told of, if the streams carry tokens.
+    pub tokens: Option<TokenPlaces>,
     /// What the last event of a finite stream looks like.
     pub end: End,
 }

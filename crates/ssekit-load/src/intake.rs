@@ -43,6 +43,7 @@ impl Intake<'_> {
             self.account.last_byte_us = at;
         }
         if self.events > 0 {
+            self.tally.flush_sizes();
             self.gaps();
         }
     }
@@ -80,6 +81,10 @@ impl Intake<'_> {
             }
             None => self.first_event(),
         }
+        self.account.events = self
+            .account
+            .events
+            .saturating_add(u32::try_from(events).unwrap_or(u32::MAX));
         if zero > 0 {
             self.tally.count.gaps_short += events - 1;
             self.tally.record_n(Metric::Gap, 0, zero);
@@ -104,6 +109,8 @@ impl Intake<'_> {
     fn first_event(&mut self) {
         let at = self.at_us;
         let account = &mut *self.account;
+        account.first_event_us = at;
+        account.events = 0;
         if !account.has_event {
             account.has_event = true;
             self.tally
@@ -227,6 +234,7 @@ impl Sink for Intake<'_> {
     fn event(&mut self, event: EventRef<'_>) {
         self.events += 1;
         self.tally.count.data_bytes += event.data.len() as u64;
+        self.tally.size(event.data.len() as u64);
         let expect = self.expect;
         let seq = match &expect.sequence {
             Some(sequence) => self.sequence(sequence, &event),
@@ -259,10 +267,18 @@ impl Sink for Intake<'_> {
         {
             self.heartbeat();
         }
-        match &expect.end {
-            End::Event(name) if event.event == name => self.account.is_ended = true,
-            End::Data(data) if event.data == data => self.account.is_ended = true,
-            _ => {}
+        let ends = match &expect.end {
+            End::Event(name) => event.event == name,
+            End::Data(data) => event.data == data,
+            End::Never | End::Eof => false,
+        };
+        if ends {
+            self.account.is_ended = true;
+        } else if let Some(places) = &expect.tokens {
+            let (account, at_us) = (&mut *self.account, self.at_us);
+            let asked = account.asked();
+            let tokens = account.tokens.get_or_insert_default();
+            tokens.take(&event, places, at_us, asked, self.tally);
         }
     }
 

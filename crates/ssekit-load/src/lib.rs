@@ -57,6 +57,7 @@ mod storm;
 mod subscriber;
 mod tally;
 mod tenant;
+mod tokens;
 mod worker;
 
 pub use dial::{Dialer, Sharing, Tls};

@@ -80,11 +80,37 @@ pub enum Metric {
     PublishLag,
     /// How late the loop of a worker was.
     LoopLag,
+    /// Bytes of the data of an event.
+    EventSize,
+    /// Events of a finite stream.
+    EventsPerStream,
+    /// How long the events of a stream took, over how long they were declared to take.
+    SpreadRatio,
+    /// From the intended start to the first chunk of an answer.
+    Ttft,
+    /// From connect(2) to the first chunk.
+    TtftRaw,
+    /// From the intended start to the stop or end of a stream that never had a chunk.
+    TtftCensored,
+    /// Between two chunks of an answer.
+    Icl,
+    /// The mean of these in an answer.
+    ItlRequest,
+    /// Time for each token after the first.
+    TpotExclFirst,
+    /// Time for each token, the wait for the first included.
+    TpotInclFirst,
+    /// Chunks of an answer.
+    Chunks,
+    /// Tokens of an answer.
+    Tokens,
+    /// Tokens for each chunk.
+    BatchRatio,
 }
 
 impl Metric {
     /// All of them in order, with their names in the dictionary of records.
-    pub const ALL: [(Self, &'static str); 38] = [
+    pub const ALL: [(Self, &'static str); 51] = [
         (Self::ScheduleLag, "schedule_lag"),
         (Self::TcpConnect, "tcp_connect"),
         (Self::TlsHandshake, "tls_handshake"),
@@ -123,6 +149,19 @@ impl Metric {
         (Self::PublishAnswer, "publish_answer"),
         (Self::PublishLag, "publish_lag"),
         (Self::LoopLag, "loop_lag"),
+        (Self::EventSize, "event_size"),
+        (Self::EventsPerStream, "events_per_stream"),
+        (Self::SpreadRatio, "spread_ratio"),
+        (Self::Ttft, "ttft"),
+        (Self::TtftRaw, "ttft_raw"),
+        (Self::TtftCensored, "ttft_censored"),
+        (Self::Icl, "icl"),
+        (Self::ItlRequest, "itl_request"),
+        (Self::TpotExclFirst, "tpot_excl_first"),
+        (Self::TpotInclFirst, "tpot_incl_first"),
+        (Self::Chunks, "chunks"),
+        (Self::Tokens, "tokens"),
+        (Self::BatchRatio, "batch_ratio"),
     ];
 }
 

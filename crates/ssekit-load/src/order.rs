@@ -124,7 +124,7 @@ impl Order {
             expect: if is_publisher {
                 Expectation::default()
             } else {
-                expectation(&self.scenario.expect)
+                expectation(&self.scenario)
             },
             dialer: self
                 .dialer(&url, self.sharing(planned.kind))?

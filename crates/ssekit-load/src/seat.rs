@@ -407,7 +407,15 @@ impl Seat {
                     at_us - account.last_byte_us.min(at_us),
                 );
             }
+            if let Some(spread) = account.spread_permille(expect.interval_us) {
+                tally.record(Metric::SpreadRatio, spread);
+            }
             if ended {
+                tally.record(Metric::EventsPerStream, account.events.into());
+                if expect.tokens.is_some() {
+                    let tokens = account.tokens.clone().unwrap_or_default();
+                    tokens.finish(account.asked(), tally);
+                }
                 tally.record(Metric::StreamTime, at_us - account.planned_us.min(at_us));
             }
         } else if cause != Cause::Client {
@@ -430,6 +438,9 @@ impl Seat {
         let account = &mut inside.account;
         account.last_event_us = None;
         account.last_comment_us = None;
+        if let Some(tokens) = &mut account.tokens {
+            tokens.restart();
+        }
         account.burst = None;
         inside.cursor = ResponseCursor::new();
     }
@@ -486,17 +497,18 @@ impl Seat {
             return;
         }
         let mut books = worker.books.borrow_mut();
-        self.wait(at_us, books.of(self.role).0);
+        let expect = &worker.roles[self.role].expect;
+        self.wait(at_us, expect, books.of(self.role).0);
     }
 
     /// What the stream has waited for so far, unless that has been counted already.
-    pub fn peek(&self, at_us: u64, tally: &mut Tally) {
+    pub fn peek(&self, at_us: u64, expect: &Expectation, tally: &mut Tally) {
         if !self.is_settled.get() {
-            self.wait(at_us, tally);
+            self.wait(at_us, expect, tally);
         }
     }
 
-    fn wait(&self, at_us: u64, tally: &mut Tally) {
+    fn wait(&self, at_us: u64, expect: &Expectation, tally: &mut Tally) {
         let account = &self.inside.borrow().account;
         if let Some(open) = account.open_us {
             tally.record(Metric::StreamLifeCensored, at_us - open.min(at_us));
@@ -507,10 +519,18 @@ impl Seat {
             if let Some(last) = account.last_event_us {
                 tally.record(Metric::GapCensored, at_us - last.min(at_us));
             }
+            if let Some(spread) = account.spread_permille(expect.interval_us) {
+                tally.record(Metric::SpreadRatio, spread);
+            }
         }
         if !account.has_event {
             let waited = at_us - account.planned_us.min(at_us);
             tally.record(Metric::FirstEventCensored, waited);
+        }
+        let tokens = account.tokens.as_ref();
+        if expect.tokens.is_some() && !tokens.is_some_and(|tokens| tokens.has_begun()) {
+            let waited = at_us - account.planned_us.min(at_us);
+            tally.record(Metric::TtftCensored, waited);
         }
         if let Some(storm) = account.outage.as_ref().and_then(|outage| outage.storm_us) {
             tally.record(Metric::StormRecoveryCensored, at_us - storm.min(at_us));

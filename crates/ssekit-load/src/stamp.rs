@@ -38,6 +38,27 @@ impl Place {
             }
         }
     }
+
+    /// Whether there is text at this place: a JSON string in the data with anything in it, or where the
+    /// place is all of the data or the id, anything at all.
+    #[inline]
+    pub fn has_text(&self, data: &str, id: &str) -> bool {
+        match self {
+            Self::Id => !id.is_empty(),
+            Self::Data(path) if path.is_empty() => !data.is_empty(),
+            Self::Data(path) => {
+                let mut json = Json {
+                    bytes: data.as_bytes(),
+                    at: 0,
+                };
+                let text = json.go_to(path).and_then(|()| match json.next()? {
+                    b'"' => json.string(),
+                    _ => None,
+                });
+                text.is_some_and(|text| !text.is_empty())
+            }
+        }
+    }
 }
 
 /// A number that is not negative.
@@ -103,15 +124,19 @@ struct Json<'a> {
 
 impl<'a> Json<'a> {
     fn value_at(&mut self, path: &[String]) -> Option<&'a [u8]> {
-        let Some((token, deeper)) = path.split_first() else {
-            return self.scalar();
-        };
-        match self.next()? {
-            b'{' => self.member(token)?,
-            b'[' => self.element(token.parse().ok()?)?,
-            _ => return None,
+        self.go_to(path)?;
+        self.scalar()
+    }
+
+    fn go_to(&mut self, path: &[String]) -> Option<()> {
+        for token in path {
+            match self.next()? {
+                b'{' => self.member(token)?,
+                b'[' => self.element(token.parse().ok()?)?,
+                _ => return None,
+            }
         }
-        self.value_at(deeper)
+        Some(())
     }
 
     /// The next byte that is not white space, taken.
@@ -262,6 +287,27 @@ mod tests {
         ] {
             assert_eq!(at(pointer, data), None, "{pointer} {data}");
         }
+    }
+
+    #[test]
+    fn text_is_a_string_with_something_in_it() {
+        let has = |pointer: &str, data: &str| Place::in_data(pointer).has_text(data, "7");
+        assert!(has("/a/0/b", r#"{"a": [{"b" : "x"}]}"#));
+        assert!(has("/a", r#"{"a":"\""}"#));
+        assert!(has("", "x") && Place::Id.has_text("", "7"));
+        for data in [
+            r#"{"a": ""}"#,
+            r#"{"a": null}"#,
+            r#"{"a": 1}"#,
+            r#"{"a": {"a": "x"}}"#,
+            r#"{"a": "x"#,
+            r#"{"b": "x"}"#,
+            "[DONE]",
+            "",
+        ] {
+            assert!(!has("/a", data), "{data}");
+        }
+        assert!(!has("", "") && !Place::Id.has_text("x", ""));
     }
 
     #[test]

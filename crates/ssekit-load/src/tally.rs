@@ -18,6 +18,8 @@ pub const LONGEST_US: u64 = 3_600_000_000;
 pub struct Tally {
     histograms: Vec<Option<Box<Histogram<u64>>>>,
     digits: u8,
+    /// Events of the same size in a row, not in their histogram yet: the size, and how many.
+    sizes: (u64, u64),
     /// Whether gaps are corrected; `gap_corrected` is then `gap` and what was filled in.
     pub corrects: bool,
     /// Counters.
@@ -47,6 +49,7 @@ impl Tally {
         Self {
             histograms: vec![None; Metric::ALL.len()],
             digits,
+            sizes: (0, 0),
             corrects: false,
             count: LoadCounts::default(),
             groups_held: 0,
@@ -86,6 +89,25 @@ impl Tally {
         // It resizes itself, and the value is bounded.
         let recorded = histogram.record_n(value.min(LONGEST_US), count);
         debug_assert!(recorded.is_ok(), "{recorded:?}");
+    }
+
+    /// Counts an event of this size. Events of a burst are mostly alike, and counted together.
+    #[inline]
+    pub fn size(&mut self, bytes: u64) {
+        if self.sizes.0 != bytes {
+            self.flush_sizes();
+            self.sizes.0 = bytes;
+        }
+        self.sizes.1 += 1;
+    }
+
+    /// Puts the events counted by [`Self::size`] into their histogram; due at the end of each read.
+    #[inline]
+    pub fn flush_sizes(&mut self) {
+        let (bytes, count) = std::mem::take(&mut self.sizes);
+        if count > 0 {
+            self.record_n(Metric::EventSize, bytes, count);
+        }
     }
 
     /// Takes the samples that one longer than the interval kept from being taken: one interval less,

@@ -429,7 +429,8 @@ impl Worker {
         let digits = self.digits;
         let mut tallies: Vec<_> = self.roles.iter().map(|_| Tally::new(digits)).collect();
         for seat in self.seats.borrow().iter() {
-            seat.peek(at_us, &mut tallies[seat.role]);
+            let expect = &self.roles[seat.role].expect;
+            seat.peek(at_us, expect, &mut tallies[seat.role]);
         }
         tallies
     }

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use origin::{Origin, Visit, above, made, order, stats};
-use ssekit_record::LoadRecord;
+use ssekit_record::{LoadRecord, Verdict};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -90,6 +90,107 @@ fn streams_that_end_as_declared_are_followed_by_the_next_user() {
         "{}",
         requests[0]
     );
+}
+
+/// An answer of a language model: a chunk without text, then three chunks 20 ms apart, the last two of
+/// them together with the usage and the end.
+fn answer(visit: &mut Visit) {
+    visit.write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n");
+    let chunk = |text: &str| {
+        format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
+    };
+    visit.write(&chunk(""));
+    thread::sleep(30 * MS);
+    visit.write(&chunk("a"));
+    thread::sleep(20 * MS);
+    let usage = "data: {\"choices\":[],\"usage\":{\"completion_tokens\":6}}\n\n";
+    visit.write(&[&chunk("bb"), &chunk("c"), usage, "data: [DONE]\n\n"].concat());
+}
+
+#[test]
+fn an_answer_of_a_language_model_is_measured_by_chunks_and_by_tokens() {
+    let origin = Origin::start(answer);
+    let record = measured(&format!(
+        "[target]\nurl = \"http://{}/chat\"\n[expect]\nend = \"data:[DONE]\"\n\
+         [llm]\ncontent = \"/choices/0/delta/content\"\nusage = \"/usage/completion_tokens\"\n\
+         [[phase]]\nkind = \"ramp\"\nto = 2\nover = \"50ms\"\n[[phase]]\nkind = \"hold\"\nfor = \"700ms\"\n",
+        origin.address
+    ));
+    let answers = record.streams.finished;
+    assert!(answers >= 4, "{:?}", record.streams);
+    // Answers that were going on at the end have begun too.
+    assert!(stats(&record, "ttft").count >= answers);
+    assert!(stats(&record, "first_event").count >= stats(&record, "ttft").count);
+    assert!(stats(&record, "ttft").min >= 30_000);
+    assert_eq!(stats(&record, "chunks").count, answers);
+    assert_eq!(
+        (stats(&record, "chunks").min, stats(&record, "chunks").max),
+        (3, 3)
+    );
+    assert_eq!(
+        (stats(&record, "tokens").min, stats(&record, "tokens").max),
+        (6, 6)
+    );
+    assert_eq!(stats(&record, "batch_ratio").max, 2000);
+    assert!(stats(&record, "icl").count >= 2 * answers);
+    assert_eq!(stats(&record, "icl").min, 0, "two chunks come in one read");
+    let mean = stats(&record, "itl_request");
+    assert!(mean.min >= 10_000 && mean.count == answers, "{mean:?}");
+    let token = stats(&record, "tpot_excl_first");
+    assert!(token.min >= 4_000, "20 ms for five tokens: {token:?}");
+    assert!(stats(&record, "tpot_incl_first").min >= 50_000 / 6);
+    assert_eq!(stats(&record, "events_per_stream").max, 6);
+}
+
+#[test]
+fn a_stream_without_a_chunk_is_no_fast_answer() {
+    let origin = Origin::start(|visit| {
+        visit.open();
+        visit.write("data: {\"choices\":[]}\n\n");
+        visit.linger();
+    });
+    let record = measured(&format!(
+        "[target]\nurl = \"http://{}/chat\"\n[llm]\ncontent = \"/choices/0/delta/content\"\n\
+         [[phase]]\nkind = \"ramp\"\nto = 2\nover = \"50ms\"\n[[phase]]\nkind = \"hold\"\nfor = \"300ms\"\n\
+         [[threshold]]\nmetric = \"ttft\"\nexpr = \"p50 < 100ms\"\n",
+        origin.address
+    ));
+    assert_eq!(stats(&record, "first_event").count, 2);
+    assert!(!record.metrics.contains_key("ttft"));
+    assert_eq!(stats(&record, "ttft_censored").count, 2);
+    assert_eq!(record.thresholds[0].verdict, Verdict::Fail);
+}
+
+#[test]
+fn sizes_and_the_spread_of_events_are_measured() {
+    let origin = Origin::start(|visit| {
+        visit.open();
+        // Ten events that were to take 20 ms each, all at once after 100 ms.
+        thread::sleep(100 * MS);
+        let event = format!("data: {}\n\n", "x".repeat(100));
+        visit.write(&event.repeat(10));
+        visit.write("data: x\n\n");
+        visit.linger();
+    });
+    let text = |interval: &str| {
+        format!(
+            "[target]\nurl = \"http://{}/events\"\n[expect]\n{interval}\n\
+             [[phase]]\nkind = \"ramp\"\nto = 1\nover = \"10ms\"\n[[phase]]\nkind = \"hold\"\nfor = \"400ms\"\n",
+            origin.address
+        )
+    };
+    let record = measured(&text("interval = \"20ms\""));
+    let size = stats(&record, "event_size");
+    assert_eq!((size.count, size.min, size.max), (11, 1, 100));
+    let spread = stats(&record, "spread_ratio");
+    assert_eq!(spread.count, 1);
+    assert!(spread.max < 500, "all at once: {spread:?}");
+    assert!(
+        !record.metrics.contains_key("events_per_stream"),
+        "it never ended"
+    );
+    let undeclared = measured(&text(""));
+    assert!(!undeclared.metrics.contains_key("spread_ratio"));
 }
 
 #[test]

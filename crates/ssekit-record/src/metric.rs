@@ -138,7 +138,7 @@ impl Metric {
     /// Whether those that waited in vain belong among its samples, each with the time it waited:
     /// without them a stream that never had an event would make the others look better.
     pub fn counts_waiting(&self) -> bool {
-        matches!(self.name, "first_event" | "storm_recovery")
+        matches!(self.name, "first_event" | "ttft" | "storm_recovery")
     }
 
     /// The metric that holds this series of this one; the metric itself where the series is not kept

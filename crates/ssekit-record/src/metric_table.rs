@@ -239,7 +239,7 @@ pub const METRICS: &[Metric] = &[
         "events_per_stream",
         Unit::Events,
         None,
-        "Events of a finite stream that reached its declared end.",
+        "Events of a finite stream that reached its declared end, an end marker included.",
     ),
     ratio(
         "burst_ratio",
@@ -250,7 +250,60 @@ pub const METRICS: &[Metric] = &[
         "spread_ratio",
         Unit::Permille,
         None,
-        "For each stream: last arrival less first arrival, over the time that its events were declared to take, in thousandths.",
+        "For each connection of a stream: last arrival less first arrival, over the time that the events that came take at the declared interval, in thousandths; an end marker takes none.",
+    ),
+    time(
+        "ttft",
+        CORRECTED,
+        "Profile llm: first chunk of an answer less t_plan. A chunk is an event with text at llm.content, or any event but the end marker where that is not given.",
+    ),
+    time(
+        "ttft_raw",
+        RAW,
+        "Profile llm: first chunk of an answer less t_conn.",
+    ),
+    time(
+        "ttft_censored",
+        CENSORED,
+        "Profile llm, for streams that never had a chunk: stop of observation less t_plan, also where the stream ended before.",
+    ),
+    time(
+        "icl",
+        RAW,
+        "Profile llm: arrival of a chunk less the arrival of the chunk before it; chunks of one read arrive together. A chunk need not be one token.",
+    ),
+    time(
+        "itl_request",
+        RAW,
+        "Profile llm, for each complete answer: (last chunk less first chunk) / (chunks - 1).",
+    ),
+    time(
+        "tpot_excl_first",
+        RAW,
+        "Profile llm, for each complete answer: (last chunk less first chunk) / (tokens - 1).",
+    ),
+    time(
+        "tpot_incl_first",
+        CORRECTED,
+        "Profile llm, for each complete answer: (last chunk less t_plan) / tokens.",
+    ),
+    samples(
+        "chunks",
+        Unit::Count,
+        None,
+        "Profile llm: chunks of a complete answer.",
+    ),
+    samples(
+        "tokens",
+        Unit::Count,
+        None,
+        "Profile llm: tokens of a complete answer, as the server tells at llm.usage; the largest number of the answer.",
+    ),
+    samples(
+        "batch_ratio",
+        Unit::Permille,
+        None,
+        "Profile llm, for each complete answer: tokens / chunks, in thousandths.",
     ),
     time(
         "publish_answer",

@@ -10,8 +10,10 @@ use crate::expectation::{End, Expectation, Published, Sequence};
 use crate::job::Validity;
 use crate::reconnect::ReconnectPolicy;
 use crate::stamp::Place;
+use crate::tokens::TokenPlaces;
 
-pub(super) fn expectation(expect: &load::Expect) -> Expectation {
+pub(super) fn expectation(scenario: &LoadScenario) -> Expectation {
+    let expect = &scenario.expect;
     Expectation {
         status: Some(expect.status),
         content_type: Some(expect.content_type.to_ascii_lowercase())
@@ -41,6 +43,10 @@ pub(super) fn expectation(expect: &load::Expect) -> Expectation {
             .heartbeat
             .as_ref()
             .and_then(|heartbeat| heartbeat.event.clone()),
+        tokens: scenario.llm.as_ref().map(|llm| TokenPlaces {
+            content: llm.content.as_deref().map(Place::in_data),
+            usage: llm.usage.as_deref().map(Place::in_data),
+        }),
         end: match &expect.end {
             StreamEnd::Never => End::Never,
             StreamEnd::Event(name) => End::Event(name.clone()),

@@ -20,7 +20,6 @@ impl Order {
                 output.prometheus.as_ref().is_some_and(|asked| asked.native),
                 "output.prometheus.native",
             ),
-            (scenario.llm.is_some(), "the profile llm"),
             (!shard.unit_ips.is_empty(), "shard.unit_ips"),
             (shard.late_tolerance.is_some(), "shard.late_tolerance"),
             (

@@ -333,6 +333,16 @@ fn population_keys(population: &Population, at: &impl Fn(&str) -> Vec<Step>) -> 
 
 fn rest(scenario: &LoadScenario) -> Result<(), Fault> {
     let at = |table: &str, name: &str| vec![key(table), key(name)];
+    if let Some(llm) = &scenario.llm {
+        for (name, pointer) in [("content", &llm.content), ("usage", &llm.usage)] {
+            let is_pointer = pointer.as_ref().is_none_or(|text| text.starts_with('/'));
+            ensure(
+                is_pointer,
+                at("llm", name),
+                "expected a JSON pointer such as \"/usage/completion_tokens\"",
+            )?;
+        }
+    }
     let histogram = scenario.histogram;
     ensure(
         (1..=5).contains(&histogram.digits),
