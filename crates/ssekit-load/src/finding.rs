@@ -301,9 +301,8 @@ fn summary(record: &LoadRecord) -> String {
         .filter(|threshold| threshold.fails())
         .count();
     let what = format!(
-        "{} of {} streams opened, {} events in {:.1} s",
-        streams.opened,
-        streams.planned,
+        "{}, {} events in {:.1} s",
+        streams.opening(),
         events.received,
         record.elapsed_us as f64 / 1e6
     );

@@ -173,6 +173,17 @@ pub struct StreamCounts {
 }
 
 impl StreamCounts {
+    /// How many opened, in words. Where users come back with a new stream as soon as one has ended, more
+    /// open than are planned.
+    pub fn opening(&self) -> String {
+        let (opened, planned) = (self.opened, self.planned);
+        if opened > planned {
+            format!("{opened} streams opened, one after another in {planned} places")
+        } else {
+            format!("{opened} of {planned} streams opened")
+        }
+    }
+
     /// From the counters of the whole run.
     pub fn of(counts: &LoadCounts, planned: u64, peak: u64) -> Self {
         Self {

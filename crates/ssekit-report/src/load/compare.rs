@@ -10,7 +10,7 @@ use crate::markdown::{code, escaped};
 /// Percentiles that are compared, in percent.
 const PERCENTILES: [f64; 3] = [50.0, 99.0, 99.9];
 /// Metrics that are compared: all of them are better when they are smaller.
-const METRICS: [&str; 13] = [
+const METRICS: [&str; 16] = [
     "delivery",
     "tick_lateness",
     "first_event",
@@ -20,6 +20,9 @@ const METRICS: [&str; 13] = [
     "reconnect_time",
     "storm_recovery",
     "stream_time",
+    "ttft",
+    "icl",
+    "tpot_excl_first",
     "lost",
     "duplicated",
     "failed",

@@ -126,9 +126,8 @@ fn sketches(sum: &mut Vec<FanoutSketch>, other: Vec<FanoutSketch>) {
 fn summary(whole: &LoadRecord, count: u32) -> String {
     let broken = whole.thresholds.iter().filter(|result| result.fails());
     let what = format!(
-        "{} of {} streams opened, {} events in {:.1} s, by {} of {count} shards",
-        whole.streams.opened,
-        whole.streams.planned,
+        "{}, {} events in {:.1} s, by {} of {count} shards",
+        whole.streams.opening(),
         whole.events.received,
         whole.elapsed_us as f64 / 1e6,
         whole.shard.merged

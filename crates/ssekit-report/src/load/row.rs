@@ -6,7 +6,7 @@ use ssekit_record::{LoadOutcome, LoadRecord, METRICS, MetricValue, Statistics, U
 use crate::text::bounded;
 
 /// Metrics shown in short views, in this order.
-const CHIEF: [&str; 16] = [
+const CHIEF: [&str; 21] = [
     "delivery",
     "tick_lateness",
     "first_event",
@@ -19,6 +19,11 @@ const CHIEF: [&str; 16] = [
     "reconnect_time",
     "storm_recovery",
     "stream_time",
+    "ttft",
+    "icl",
+    "itl_request",
+    "tpot_excl_first",
+    "tpot_incl_first",
     "publish_answer",
     "events_per_read",
     "schedule_lag",

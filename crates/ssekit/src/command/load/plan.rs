@@ -277,6 +277,21 @@ fn doubt(threshold: &Threshold, scenario: &LoadScenario, plan: &LoadPlan) -> Opt
         name if name == "stream_time" || name == "events_per_stream" => {
             (expect.end == StreamEnd::Never).then_some("declare how streams end, in expect.end")
         }
+        "itl_request" | "tpot_excl_first" | "tpot_incl_first" | "chunks" | "tokens"
+        | "batch_ratio"
+            if scenario.llm.is_some() =>
+        {
+            (expect.end == StreamEnd::Never).then_some("declare how answers end, in expect.end")
+        }
+        "ttft" | "ttft_raw" | "ttft_censored" | "icl" | "itl_request" | "tpot_excl_first"
+        | "tpot_incl_first" | "chunks" | "tokens" | "batch_ratio" => scenario
+            .llm
+            .is_none()
+            .then_some("declare that the streams are answers of a language model, with [llm]"),
+        "spread_ratio" => expect
+            .interval
+            .is_none()
+            .then_some("declare the interval of events, in expect.interval"),
         "tls_handshake" => {
             let plain = scenario.target.url.starts_with("http:");
             plain.then_some("the URL is http://, so there is no handshake")
