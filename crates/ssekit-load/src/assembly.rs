@@ -35,6 +35,8 @@ pub(crate) struct Assembly<'a> {
     rows: Vec<Row>,
     /// End of the last interval.
     end_us: u64,
+    /// How far the wall clock was set, at most.
+    clock_step_us: u64,
     /// Share of the time the busiest worker ran, in the busiest interval.
     busiest: f64,
     worker_cpu: BTreeMap<usize, u64>,
@@ -60,6 +62,7 @@ impl<'a> Assembly<'a> {
             aborted: None,
             rows: Vec::new(),
             end_us: 0,
+            clock_step_us: 0,
             busiest: 0.0,
             worker_cpu: BTreeMap::new(),
             process_cpu_us: health::process_cpu_us(),
@@ -94,6 +97,7 @@ impl<'a> Assembly<'a> {
             total.add(sum);
         }
         self.end_us = self.end_us.max(end);
+        self.clock_step_us = self.clock_step_us.max(self.clock.step_us());
         let row = self.row((start, end), phase, streams, &sums);
         if end > start {
             self.rows.push(self.kept(&row));

@@ -22,6 +22,26 @@ impl Clock {
         }
     }
 
+    /// A clock whose zero was so long ago; `None` where this machine's clock does not reach back so far.
+    pub fn started(ago: Duration) -> Option<Self> {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+        Some(Self {
+            origin: Instant::now().checked_sub(ago)?,
+            wall_us: u64::try_from(wall.checked_sub(ago)?.as_micros()).ok()?,
+        })
+    }
+
+    /// How far the wall clock is from where it would be had nobody set it since the run began.
+    pub fn step_us(&self) -> u64 {
+        let due = self.wall_us.saturating_add(self.now_us());
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        u64::try_from(wall.as_micros())
+            .unwrap_or(u64::MAX)
+            .abs_diff(due)
+    }
+
     /// Now; 0 before the run begins.
     #[inline]
     pub fn now_us(&self) -> u64 {
@@ -49,5 +69,30 @@ impl Clock {
     /// The wall-clock time, in microseconds since 1970, of a time on this clock.
     pub fn wall_us(&self, us: u64) -> u64 {
         self.wall_us + us
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_clock_that_began_before_is_on_the_same_scales() {
+        let late = Clock::started(Duration::from_millis(700)).unwrap();
+        assert!(late.now_us() >= 700_000);
+        let fresh = Clock::starting_in(Duration::ZERO);
+        let apart = fresh.wall_us(0) - late.wall_us(0);
+        assert!((690_000..60_000_000).contains(&apart), "{apart}");
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_shows() {
+        let clock = Clock::started(Duration::from_secs(1)).unwrap();
+        assert!(clock.step_us() < 500_000, "{}", clock.step_us());
+        for wall_us in [clock.wall_us - 5_000_000, clock.wall_us + 5_000_000] {
+            let set = Clock { wall_us, ..clock };
+            assert!((4_000_000..6_000_000).contains(&set.step_us()));
+        }
     }
 }

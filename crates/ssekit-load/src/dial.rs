@@ -14,6 +14,7 @@ use url::Url;
 
 use ssekit_http::tls_handshake;
 
+use crate::address::Names;
 use crate::cause::Cause;
 use crate::port::Ports;
 use crate::subscriber::Wire;
@@ -45,6 +46,8 @@ pub struct Tls {
 pub struct Dialer {
     /// Addresses of the target; streams take turns.
     pub targets: Vec<SocketAddr>,
+    /// Names that are looked up for each connection, where that is asked for.
+    pub names: Option<Names>,
     /// Source addresses; streams take turns. Empty: the system chooses.
     pub sources: Vec<IpAddr>,
     /// Local ports; `None`: the system chooses.
@@ -74,23 +77,35 @@ impl Dialer {
     /// With ports of our own choice where so many connections at once would have the system search
     /// for long.
     pub fn with_ports(self, connections: u64, shard: Shard) -> Self {
+        if self.ports.is_some() {
+            return self;
+        }
         let (targets, sources) = self.pairs();
         let ports = Ports::new(connections / (targets * sources), shard);
         Self { ports, ..self }
     }
 
-    /// Opens a TCP connection for the stream of this number.
+    /// Where the stream of this number connects to. Looks a name up where that is done for each
+    /// connection.
+    ///
+    /// # Errors
+    /// [`Cause::Unresolved`].
+    pub async fn target(&self, number: u64) -> Result<SocketAddr, Cause> {
+        if let Some(names) = &self.names {
+            return names.address(number, self.connect_timeout).await;
+        }
+        let turn = number % self.targets.len().max(1) as u64;
+        let target = self.targets.get(turn as usize);
+        target.copied().ok_or(Cause::Unresolved)
+    }
+
+    /// Opens a TCP connection to this address for the stream of this number.
     ///
     /// # Errors
     /// The kind of failure.
-    pub async fn connect(&self, number: u64) -> Result<TcpStream, Cause> {
-        let turn = |len: usize| (number % len.max(1) as u64) as usize;
-        let target = *self
-            .targets
-            .get(turn(self.targets.len()))
-            .ok_or(Cause::Unresolved)?;
+    pub async fn connect(&self, number: u64, target: SocketAddr) -> Result<TcpStream, Cause> {
         // Streams of one target address take turns over all sources.
-        let number = number / self.targets.len() as u64;
+        let number = number / self.targets.len().max(1) as u64;
         let sources: Vec<_> = self
             .sources
             .iter()
@@ -107,7 +122,10 @@ impl Dialer {
                 reached => return reached,
             }
         }
-        self.reach(target, source, None).await
+        match &self.ports {
+            Some(ports) if ports.is_only() => Err(Cause::NoPort),
+            _ => self.reach(target, source, None).await,
+        }
     }
 
     async fn reach(

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use ssekit_http::HttpError;
 
@@ -16,8 +17,16 @@ pub enum LoadError {
     #[error("{0}")]
     Scenario(String),
     /// Environment: the time to begin was over before everything was ready.
-    #[error("too late: the start time was over before this shard was ready")]
-    Late,
+    #[error(
+        "too late: this part of the run was ready {:.3} s after it was to start, and shard.late_tolerance is {:.3} s",
+        by.as_secs_f64(), tolerance.as_secs_f64()
+    )]
+    Late {
+        /// How late.
+        by: Duration,
+        /// How late it might have been.
+        tolerance: Duration,
+    },
     /// Caller: what is asked for cannot be sent, or trusted.
     #[error(transparent)]
     Http(#[from] HttpError),

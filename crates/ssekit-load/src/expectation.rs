@@ -54,6 +54,8 @@ pub struct Published {
     pub intended: bool,
     /// What to add to the stamp to get to the wall clock of this machine, in microseconds.
     pub offset_us: i64,
+    /// Whether the clocks are two that NTP or PTP keeps together.
+    pub is_kept: bool,
 }
 
 /// How a stream ends by itself.

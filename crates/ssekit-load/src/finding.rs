@@ -1,6 +1,6 @@
 //! What a run found besides its numbers: bursts, its own limits, and the one word.
 
-use ssekit_record::{Aborted, LoadFinding, LoadRecord, ThresholdResult, Verdict};
+use ssekit_record::{Aborted, Generator, LoadFinding, LoadRecord, ThresholdResult, Verdict};
 
 use crate::cause::Cause;
 use crate::dial::Sharing;
@@ -227,6 +227,11 @@ fn generator(record: &LoadRecord, job: &Job, run: &Tally, ending: &Ending) -> Ve
             ),
         );
     }
+    if let Some(most) = limits.max_clock_offset_us
+        && let Some(detail) = clocks(own, most)
+    {
+        add("clock", detail);
+    }
     // A search that went on to the generator's limits says so itself.
     let last = record
         .capacity
@@ -273,6 +278,30 @@ fn generator(record: &LoadRecord, job: &Job, run: &Tally, ending: &Ending) -> Ve
         }
     }
     findings
+}
+
+/// That clocks were seen further apart than this, if they were.
+fn clocks(own: &Generator, most_us: u64) -> Option<String> {
+    let ms = |us: u64| us as f64 / 1000.0;
+    let (what, seen) = if own.ahead_us >= own.clock_step_us {
+        (
+            "Events arrived up to {} ms before the instant of their stamps",
+            own.ahead_us,
+        )
+    } else {
+        (
+            "The clock of this machine was set by {} ms while the run went on",
+            own.clock_step_us,
+        )
+    };
+    (seen > most_us).then(|| {
+        format!(
+            "{}, so times of delivery are wrong by at least as much ({:.3} ms are allowed). Keep the \
+             clocks together (NTP, PTP), or declare how far they are apart in expect.published_at.clock.",
+            what.replace("{}", &format!("{:.3}", ms(seen))),
+            ms(most_us)
+        )
+    })
 }
 
 fn no_data(record: &LoadRecord) -> String {

@@ -182,7 +182,10 @@ impl Intake<'_> {
         let latency = self.at_us as i64 - stamp;
         match u64::try_from(latency) {
             Ok(latency) => self.tally.record(metric, latency),
-            Err(_) => self.tally.count.negative += 1,
+            Err(_) => {
+                self.tally.count.negative += 1;
+                self.tally.ahead_us = self.tally.ahead_us.max(latency.unsigned_abs());
+            }
         }
         let stamp = u64::try_from(stamp).unwrap_or(0);
         self.account.newest_us = self.account.newest_us.max(stamp.min(self.at_us));

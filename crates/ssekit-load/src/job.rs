@@ -47,6 +47,8 @@ pub struct Job {
     pub publishers: Vec<Publisher>,
     /// When the run begins, on the wall clock; at once where there is none.
     pub start_at: Option<SystemTime>,
+    /// How much later than that it may be ready and still run.
+    pub late_tolerance: Duration,
 }
 
 /// A population.
@@ -137,6 +139,9 @@ pub struct Validity {
     pub max_cpu: Option<f64>,
     /// Share of the planned starts that were begun.
     pub min_started_ratio: f64,
+    /// How far the clocks that stamps are taken from may be seen apart, in microseconds; any distance
+    /// where there is none.
+    pub max_clock_offset_us: Option<u64>,
     /// Whether a breach makes the run invalid, or is only said.
     pub strict: bool,
 }
@@ -148,6 +153,7 @@ impl Default for Validity {
             max_schedule_lag_p99_us: 1_000_000,
             max_cpu: None,
             min_started_ratio: 0.99,
+            max_clock_offset_us: None,
             strict: true,
         }
     }

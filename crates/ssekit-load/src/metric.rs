@@ -6,6 +6,8 @@
 pub enum Metric {
     /// From the intended start to connect(2).
     ScheduleLag,
+    /// Looking a host name up.
+    Dns,
     /// From connect(2) to the established connection.
     TcpConnect,
     /// The TLS handshake.
@@ -110,8 +112,9 @@ pub enum Metric {
 
 impl Metric {
     /// All of them in order, with their names in the dictionary of records.
-    pub const ALL: [(Self, &'static str); 51] = [
+    pub const ALL: [(Self, &'static str); 52] = [
         (Self::ScheduleLag, "schedule_lag"),
+        (Self::Dns, "dns"),
         (Self::TcpConnect, "tcp_connect"),
         (Self::TlsHandshake, "tls_handshake"),
         (Self::Headers, "headers"),

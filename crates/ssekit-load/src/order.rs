@@ -39,6 +39,8 @@ pub struct Order {
     pub shard: Shard,
     /// Threads; chosen by the number of streams where none are given.
     pub workers: Option<usize>,
+    /// Processes that share this part; 1 where this one makes it alone.
+    pub processes: u32,
 }
 
 fn refuse<T>(what: impl Into<String>) -> Result<T, LoadError> {
@@ -54,7 +56,7 @@ impl Order {
     pub fn job(&self) -> Result<Job, LoadError> {
         let scenario = &self.scenario;
         self.supported()?;
-        self.divisible(1)?;
+        self.divisible()?;
         let plan = Arc::new(LoadPlan::new(scenario).map_err(LoadError::Scenario)?);
         let planned = plan.planned(self.shard);
         let connections = plan.demand(scenario, Shard::default()).peak_connections;
@@ -89,6 +91,7 @@ impl Order {
                 .shard
                 .start_at
                 .map(|ms| UNIX_EPOCH + Duration::from_millis(ms)),
+            late_tolerance: scenario.shard.late_tolerance.unwrap_or_default().0,
         })
     }
 

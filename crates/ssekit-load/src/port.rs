@@ -20,6 +20,8 @@ pub struct Ports {
     ports: Arc<[u16]>,
     turns: Arc<AtomicU64>,
     given: Arc<AtomicU64>,
+    /// Whether no other port may be taken.
+    is_only: bool,
 }
 
 impl Ports {
@@ -46,13 +48,37 @@ impl Ports {
         if ports.is_empty() || connections <= ports.len() as u64 / 2 {
             return None;
         }
-        let begin = ports.len() as u64 * u64::from(shard.index) / u64::from(shard.count.max(1));
-        ports.rotate_left(begin as usize);
+        let begin = beginning(ports.len(), shard);
+        ports.rotate_left(begin);
         Some(Self {
             ports: ports.into(),
             turns: Arc::default(),
             given: Arc::default(),
+            is_only: false,
         })
+    }
+
+    /// Those of a range, and no others. Shards begin apart, since they may be processes of one machine.
+    pub fn only((first, last): (u16, u16), shard: Shard) -> Self {
+        let mut ports: Vec<u16> = (first..=last).collect();
+        let begin = beginning(ports.len(), shard);
+        ports.rotate_left(begin);
+        Self {
+            ports: ports.into(),
+            turns: Arc::default(),
+            given: Arc::default(),
+            is_only: true,
+        }
+    }
+
+    /// Whether a connection that finds none of them free fails.
+    pub fn is_only(&self) -> bool {
+        self.is_only
+    }
+
+    /// How many there are, and no others may be taken; `None` where the system has more.
+    pub fn limit(&self) -> Option<u64> {
+        self.is_only.then_some(self.ports.len() as u64)
     }
 
     /// What the next connection tries, one after the other; nothing where the system is to choose.
@@ -60,12 +86,21 @@ impl Ports {
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
         // Half of the turns, by chance: they must not coincide with those of source addresses.
         let is_ours = turn.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 63 == 1;
-        let tries = if is_ours { TRIES } else { 0 };
+        let tries = match (self.is_only, is_ours) {
+            (true, _) => self.ports.len(),
+            (false, true) => TRIES,
+            (false, false) => 0,
+        };
         (0..tries).map(|_| {
             let given = self.given.fetch_add(1, Ordering::Relaxed);
             self.ports[given as usize % self.ports.len()]
         })
     }
+}
+
+/// Where a shard begins among so many ports.
+fn beginning(ports: usize, shard: Shard) -> usize {
+    (ports as u64 * u64::from(shard.index) / u64::from(shard.count.max(1))) as usize
 }
 
 /// One port, or the first and last of several, as in `8080` and `9000-9010`.
@@ -105,6 +140,20 @@ mod tests {
         assert_eq!(all[0], 1047);
         assert!(!all.iter().any(|port| [1051, 1053, 1055].contains(port)));
         assert_eq!(all.len(), 47);
+    }
+
+    #[test]
+    fn of_a_range_every_port_is_tried_and_no_other() {
+        let shard = Shard {
+            index: 1,
+            count: 2,
+            ..Shard::default()
+        };
+        let ports = Ports::only((2000, 2003), shard);
+        let first: Vec<u16> = ports.candidates().collect();
+        assert_eq!(first, [2002, 2003, 2000, 2001]);
+        assert_eq!(ports.candidates().next(), Some(2002));
+        assert_eq!((ports.is_only(), ports.limit()), (true, Some(4)));
     }
 
     #[test]

@@ -51,6 +51,8 @@ struct Need {
     /// Destination addresses, and source addresses for each: every pair has all ports.
     destinations: u64,
     sources: u64,
+    /// Ports for each pair of them, where the scenario says which.
+    own_ports: Option<u64>,
     /// Whether all destinations are on this machine.
     is_local: bool,
     /// Streams at once.
@@ -85,6 +87,10 @@ impl Need {
             ports: demand.ports + spare,
             destinations,
             sources,
+            own_ports: dialers
+                .clone()
+                .filter_map(|dialer| dialer.ports.as_ref()?.limit())
+                .min(),
             is_local: targets.clone().all(|target| target.ip().is_loopback()),
             streams: demand.peak_streams,
             memory: demand.memory_bytes,
@@ -123,9 +129,10 @@ impl Need {
             processes => format!(" by each of {processes} processes"),
         };
         let mut remedies = Vec::new();
-        let each = hard.saturating_sub(OTHER_DESCRIPTORS).max(1);
-        let processes = self.connections.div_ceil(each);
-        if processes <= MAX_PROCESSES {
+        // Where a process has none left for connections, more of them do not help.
+        let each = hard.saturating_sub(OTHER_DESCRIPTORS);
+        if each > 0 && self.connections.div_ceil(each) <= MAX_PROCESSES {
+            let processes = self.connections.div_ceil(each);
             remedies.push(format!("use --processes {processes}"));
         }
         let mut raise = format!(
@@ -145,7 +152,10 @@ impl Need {
     }
 
     fn local_ports(&self, machine: &Machine) -> Result<(), String> {
-        let Some((first, last)) = machine.ports else {
+        let range = machine
+            .ports
+            .map(|(first, last)| last.saturating_sub(first) + 1);
+        let Some(ports) = self.own_ports.or(range) else {
             return Ok(());
         };
         // Where ports of closed connections are taken again, only open ones count.
@@ -155,7 +165,6 @@ impl Need {
         } else {
             self.ports
         };
-        let ports = last.saturating_sub(first) + 1;
         let pairs = self.destinations * self.sources;
         if needed <= ports.saturating_mul(pairs) {
             return Ok(());
@@ -174,11 +183,12 @@ impl Need {
         } else {
             ""
         };
-        let wider = if (first, last) == (1024, 65_535) {
-            String::new()
-        } else {
-            ", or widen the range of ports (`sysctl -w net.ipv4.ip_local_port_range='1024 65535'`)"
-                .to_owned()
+        let wider = match (self.own_ports, machine.ports) {
+            (Some(_), _) => ", or widen target.source_ports",
+            (None, Some((1024, 65_535))) => "",
+            (None, _) => {
+                ", or widen the range of ports (`sysctl -w net.ipv4.ip_local_port_range='1024 65535'`)"
+            }
         };
         let each = match pairs {
             1 => "one pair".to_owned(),

@@ -140,7 +140,8 @@ async fn send(dialer: &Dialer, pool: &Pool, number: u64, request: &[u8]) -> Resu
 }
 
 async fn connect(dialer: &Dialer, number: u64) -> Result<Wire, Cause> {
-    let stream = dialer.connect(number).await?;
+    let target = dialer.target(number).await?;
+    let stream = dialer.connect(number, target).await?;
     // A publication must not wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     dialer.secure_own(stream).await

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use ssekit_record::{LoadRecord, ThresholdResult};
+use ssekit_record::{LoadFinding, LoadRecord, ThresholdResult, Verdict};
 
 use crate::assembly::Assembly;
 use crate::clock::Clock;
@@ -59,7 +59,7 @@ pub fn run(
     stop: &Arc<AtomicBool>,
     sink: &mut dyn FnMut(Progress<'_>),
 ) -> Result<LoadRecord, LoadError> {
-    let clock = Clock::starting_in(lead(job)?);
+    let (clock, late) = beginning(job)?;
     let census = Arc::new(Census::default());
     let halt = Halt::by(stop);
     let (out, intervals) = channel();
@@ -76,16 +76,37 @@ pub fn run(
     for worker in workers {
         worker.join().map_err(|_| LoadError::Worker)??;
     }
-    Ok(assembly.record(census.peak(), halt.by_user()))
+    let mut record = assembly.record(census.peak(), halt.by_user());
+    record.findings.extend(told(late));
+    Ok(record)
 }
 
-/// How long it is until the run begins.
-fn lead(job: &Job) -> Result<Duration, LoadError> {
+/// The clock of the run, and how long ago it began where this part was not ready then. What is due by
+/// then comes at once; the rest comes when it does everywhere.
+fn beginning(job: &Job) -> Result<(Clock, Duration), LoadError> {
     let Some(at) = job.start_at else {
-        return Ok(LEAD);
+        return Ok((Clock::starting_in(LEAD), Duration::ZERO));
     };
-    at.duration_since(SystemTime::now())
-        .map_err(|_| LoadError::Late)
+    let by = match at.duration_since(SystemTime::now()) {
+        Ok(lead) => return Ok((Clock::starting_in(lead), Duration::ZERO)),
+        Err(past) => past.duration(),
+    };
+    let tolerance = job.late_tolerance;
+    let clock = Clock::started(by).filter(|_| by <= tolerance);
+    let clock = clock.ok_or(LoadError::Late { by, tolerance })?;
+    Ok((clock, by))
+}
+
+fn told(late: Duration) -> Option<LoadFinding> {
+    (late > Duration::ZERO).then(|| LoadFinding {
+        id: "shard.late".into(),
+        verdict: Verdict::Info,
+        detail: format!(
+            "This part of the run was ready {:.3} s after its start, which shard.late_tolerance allows: \
+             what was due before then came late.",
+            late.as_secs_f64()
+        ),
+    })
 }
 
 fn hire(

@@ -231,8 +231,13 @@ impl Session {
                 .0
                 .record(metric, took);
         };
+        let asked = worker.clock.now_us();
+        let target = dialer.target(number).await?;
+        if dialer.names.is_some() {
+            record(Metric::Dns, asked);
+        }
         let begun = worker.clock.now_us();
-        let stream = dialer.connect(number).await?;
+        let stream = dialer.connect(number, target).await?;
         record(Metric::TcpConnect, begun);
         let connected = worker.clock.now_us();
         let wire = dialer.secure_shared(stream).await?;

@@ -185,8 +185,14 @@ pub fn attempt(worker: &Worker, seat: &Seat) -> Vec<u8> {
 /// Connects, where there is no connection yet.
 async fn connect(worker: &Worker, seat: &Seat) -> Result<Wire, Cause> {
     let dialer = &worker.roles[seat.role].dialer;
+    let asked = worker.clock.now_us();
+    let target = dialer.target(seat.number).await?;
     let begun = worker.clock.now_us();
-    let stream = dialer.connect(seat.number).await?;
+    if dialer.names.is_some() {
+        worker.record(seat, Metric::Dns, begun - asked);
+        seat.with(|inside| inside.account.connect_us = begun);
+    }
+    let stream = dialer.connect(seat.number, target).await?;
     let connected = worker.clock.now_us();
     worker.record(seat, Metric::TcpConnect, connected - begun);
     let wire = dialer.secure_own(stream).await?;

@@ -29,6 +29,8 @@ pub struct Tally {
     pub groups_held: u64,
     /// See `groups_held`.
     pub groups_sent: u64,
+    /// How far the stamp of an event lay after its arrival at most.
+    pub ahead_us: u64,
     /// Heads over HTTP/1.1, and over HTTP/2.
     pub heads: [u64; 2],
     /// The fewest streams that a server allowed on a connection, where more were asked for.
@@ -54,6 +56,7 @@ impl Tally {
             count: LoadCounts::default(),
             groups_held: 0,
             groups_sent: 0,
+            ahead_us: 0,
             heads: [0; 2],
             allowed: None,
             errors: BTreeMap::new(),
@@ -176,6 +179,7 @@ impl Tally {
         self.count.add(&other.count);
         self.groups_held += other.groups_held;
         self.groups_sent += other.groups_sent;
+        self.ahead_us = self.ahead_us.max(other.ahead_us);
         for (mine, theirs) in self.heads.iter_mut().zip(other.heads) {
             *mine += theirs;
         }

@@ -185,9 +185,10 @@ fn a_search_is_not_split_over_processes() {
     let text =
         format!("[target]\nurl = \"http://127.0.0.1:9/\"\n{STEPS}stop_on = \"saturation\"\n");
     let mut order = order(&text);
-    assert!(order.divisible(1).is_ok());
-    assert!(matches!(order.divisible(2), Err(LoadError::Scenario(_))));
-    order.shard.count = 2;
+    assert!(order.job().is_ok());
+    order.processes = 2;
+    assert!(matches!(order.job(), Err(LoadError::Scenario(_))));
+    (order.processes, order.shard.count) = (1, 2);
     assert!(matches!(order.job(), Err(LoadError::Scenario(_))));
 }
 
@@ -267,9 +268,11 @@ fn a_place_among_those_that_connect_is_free_again_once_the_stream_is_open() {
 fn every_part_of_a_run_needs_a_place_among_those_that_connect() {
     let text = "[target]\nurl = \"http://127.0.0.1:9/\"\n[[phase]]\nkind = \"arrive\"\nrate = \"4/s\"\n\
                 over = \"1s\"\nmax_pending = 3\n";
-    let order = order(text);
-    assert!(order.divisible(3).is_ok());
-    let error = order.divisible(4).unwrap_err().to_string();
+    let mut order = order(text);
+    order.processes = 3;
+    assert!(order.job().is_ok());
+    order.processes = 4;
+    let error = order.job().err().unwrap().to_string();
     assert!(
         error.contains("max_pending is 3, and the run has 4 parts"),
         "{error}"

@@ -77,6 +77,7 @@ impl Bench {
             folder: self.folder.path().to_owned(),
             shard: Shard::default(),
             workers: None,
+            processes: 1,
         }
     }
 

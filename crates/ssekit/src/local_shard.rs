@@ -62,17 +62,19 @@ fn read(text: &str) -> Option<Task> {
     })
 }
 
-/// Makes a shard of the plan with so many processes, and merges what they saw.
+/// Makes a shard of the plan with so many processes, and merges what they saw. They begin at the given
+/// instant, or as soon as all can be ready; `port` is that of a server that was started for the run.
 ///
 /// # Errors
 /// When a process cannot be started, or gives no record: with what it said.
 pub fn run(
     processes: u32,
     shard: Shard,
-    port: Option<u16>,
+    (start_at, port): (Option<SystemTime>, Option<u16>),
     stop: &Arc<AtomicBool>,
 ) -> Result<LoadRecord, Failure> {
-    let start_at = SystemTime::now() + LEAD + LEAD_EACH * processes;
+    let soon = SystemTime::now() + LEAD + LEAD_EACH * processes;
+    let start_at = start_at.unwrap_or(soon);
     let at = start_at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let port = port.map_or(String::new(), |port| format!(":{port}"));
     let mut crew = Crew(Vec::new());

@@ -35,6 +35,7 @@ fn order(text: &str) -> Order {
         folder: PathBuf::new(),
         shard: Shard::default(),
         workers: Some(1),
+        processes: 1,
     }
 }
 

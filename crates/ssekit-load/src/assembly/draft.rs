@@ -99,6 +99,8 @@ impl Assembly<'_> {
                 started_ratio,
                 clock: clock_words(job),
                 negative: run.count.negative,
+                ahead_us: run.ahead_us,
+                clock_step_us: self.clock_step_us,
             },
             thresholds: Vec::new(),
             findings: Vec::new(),
@@ -229,6 +231,7 @@ fn clock_words(job: &Job) -> String {
         .find_map(|population| population.role.expect.published.as_ref());
     match published {
         None => String::new(),
+        Some(published) if published.is_kept => "ntp".to_owned(),
         Some(published) if published.offset_us == 0 => "same-host".to_owned(),
         Some(published) => format!("offset:{}us", published.offset_us),
     }

@@ -36,6 +36,7 @@ pub(super) fn expectation(scenario: &LoadScenario) -> Expectation {
                 Clock::Offset(us) => us,
                 Clock::SameHost | Clock::Ntp => 0,
             },
+            is_kept: stamp.clock == Clock::Ntp,
         }),
         first_event_timeout_us: expect.first_event_timeout.map(load::Time::us),
         silence_timeout_us: expect.silence_timeout.map(load::Time::us),
@@ -99,6 +100,7 @@ pub(super) fn validity(scenario: &LoadScenario) -> Validity {
         max_schedule_lag_p99_us: given.max_schedule_lag_p99.us(),
         max_cpu: Some(given.max_cpu.0),
         min_started_ratio: given.min_started_ratio.0,
+        max_clock_offset_us: given.max_clock_offset.map(load::Time::us),
         strict: given.on_breach == OnBreach::Invalid,
     }
 }

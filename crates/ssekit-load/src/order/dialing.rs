@@ -4,15 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ssekit_http::{HttpChoice, TlsIdentity, TlsTrust, tls_config_as};
-use ssekit_scenario::load::{Http, PopulationKind};
+use ssekit_scenario::load::{Http, PopulationKind, Resolve};
 use url::Url;
 
 use super::file::read;
 use super::source::source_addresses;
 use super::{Order, refuse};
-use crate::address::addresses;
+use crate::address::{Names, addresses, host};
 use crate::dial::{Dialer, Sharing, Tls};
 use crate::error::LoadError;
+use crate::port::Ports;
 
 impl Order {
     /// Whether the streams of such a population share connections. A slow reader would hold up others
@@ -32,13 +33,18 @@ impl Order {
     pub(super) fn dialer(&self, url: &Url, sharing: Sharing) -> Result<Dialer, LoadError> {
         let target = &self.scenario.target;
         let mut sources = Vec::new();
-        for text in &target.source_ips {
+        for text in self.source_texts() {
             sources.extend(source_addresses(text)?);
         }
+        let targets = self.targets(url)?;
+        let names = self.names(url, &targets)?;
         Ok(Dialer {
-            targets: self.targets(url)?,
+            targets,
+            names,
             sources,
-            ports: None,
+            ports: target
+                .port_range()
+                .map(|range| Ports::only(range, self.shard)),
             recv_buffer: target.recv_buffer.map(|size| size.0 as usize),
             tls: self.tls(url, sharing)?,
             sharing,
@@ -47,12 +53,30 @@ impl Order {
     }
 
     fn targets(&self, url: &Url) -> Result<Vec<SocketAddr>, LoadError> {
+        let mut targets = Vec::new();
+        for place in self.places(url)? {
+            targets.extend(addresses(&place, self.timeout())?);
+        }
+        Ok(targets)
+    }
+
+    /// What is looked up anew for each connection, where that is asked for.
+    fn names(&self, url: &Url, targets: &[SocketAddr]) -> Result<Option<Names>, LoadError> {
+        if self.scenario.target.resolve == Resolve::Once {
+            return Ok(None);
+        }
+        let is_ipv4 = targets.first().is_none_or(SocketAddr::is_ipv4);
+        let hosts = self.places(url)?.iter().map(host).collect();
+        Ok(Some(Names::new(hosts, is_ipv4)))
+    }
+
+    /// URLs of what is connected to: that of the streams, or those of `connect_to`.
+    fn places(&self, url: &Url) -> Result<Vec<Url>, LoadError> {
         let places = &self.scenario.target.connect_to;
         if places.is_empty() {
-            return addresses(url, self.timeout());
+            return Ok(vec![url.clone()]);
         }
-        let mut targets = Vec::new();
-        for place in places {
+        let place = |place: &String| {
             let scheme = url.scheme();
             let Ok(mut place_url) = Url::parse(&format!("{scheme}://{place}")) else {
                 return refuse(format!("target.connect_to: {place:?} is not host:port"));
@@ -61,9 +85,9 @@ impl Order {
                 // The host was read from a URL of the same scheme, so it can carry a port.
                 let _ = place_url.set_port(url.port());
             }
-            targets.extend(addresses(&place_url, self.timeout())?);
-        }
-        Ok(targets)
+            Ok(place_url)
+        };
+        places.iter().map(place).collect()
     }
 
     fn tls(&self, url: &Url, sharing: Sharing) -> Result<Option<Tls>, LoadError> {

@@ -1,6 +1,6 @@
 //! What this version cannot do, and what cannot be divided.
 
-use ssekit_scenario::load::{PhaseAction, PhaseSpec, Resolve};
+use ssekit_scenario::load::{PhaseAction, PhaseSpec};
 
 use super::{Order, refuse};
 use crate::error::LoadError;
@@ -10,21 +10,12 @@ impl Order {
     pub(super) fn supported(&self) -> Result<(), LoadError> {
         let scenario = &self.scenario;
         let (target, output) = (&scenario.target, &scenario.output);
-        let (shard, validity) = (&scenario.shard, &scenario.validity);
         let unsupported = [
             (target.compression, "target.compression"),
-            (target.source_ports.is_some(), "target.source_ports"),
-            (target.resolve == Resolve::Each, "target.resolve = \"each\""),
             (output.trace_sample.is_some(), "output.trace_sample"),
             (
                 output.prometheus.as_ref().is_some_and(|asked| asked.native),
                 "output.prometheus.native",
-            ),
-            (!shard.unit_ips.is_empty(), "shard.unit_ips"),
-            (shard.late_tolerance.is_some(), "shard.late_tolerance"),
-            (
-                validity.max_clock_offset.is_some(),
-                "validity.max_clock_offset",
             ),
         ];
         match unsupported.iter().find(|(is_asked, _)| *is_asked) {
@@ -35,13 +26,26 @@ impl Order {
         }
     }
 
-    /// Whether this part of the plan can be divided among so many processes.
+    /// How many processes make the run, on all machines.
+    fn parts(&self) -> u32 {
+        let parts = self.shard.count.max(1);
+        parts.saturating_mul(self.processes.max(1))
+    }
+
+    /// Whether the run can be divided as it is to be.
     ///
     /// # Errors
-    /// [`LoadError::Scenario`] where the scenario asks for what all parts would have to agree on while
-    /// they run.
-    pub fn divisible(&self, processes: u32) -> Result<(), LoadError> {
-        let parts = u64::from(self.shard.count.max(1)) * u64::from(processes.max(1));
+    /// [`LoadError::Scenario`] where all parts would have to agree on something while they run, or one
+    /// would get nothing of what they share.
+    pub(super) fn divisible(&self) -> Result<(), LoadError> {
+        let parts = self.parts();
+        let units = self.scenario.shard.unit_ips.len();
+        if units > 0 && units < parts as usize {
+            return refuse(format!(
+                "shard.unit_ips has {units} entries, and the run has {parts} parts (--processes, \
+                 --shard), each of which needs one"
+            ));
+        }
         if parts < 2 {
             return Ok(());
         }
@@ -52,12 +56,25 @@ impl Order {
             );
         }
         match self.phases().filter_map(most_pending).min() {
-            Some(most) if most < parts => refuse(format!(
+            Some(most) if most < u64::from(parts) => refuse(format!(
                 "max_pending is {most}, and the run has {parts} parts (--processes, --shard), each of \
                  which needs at least 1 of it"
             )),
             _ => Ok(()),
         }
+    }
+
+    /// The source addresses of this part, as the scenario writes them.
+    pub(super) fn source_texts(&self) -> Vec<&str> {
+        let units = &self.scenario.shard.unit_ips;
+        if units.is_empty() {
+            let all = self.scenario.target.source_ips.iter();
+            return all.map(String::as_str).collect();
+        }
+        // Processes of this part are numbered as parts of the whole run are.
+        let mine = (0..self.processes.max(1)).map(|one| self.shard.index + self.shard.count * one);
+        mine.filter_map(|unit| units.get(unit as usize).map(String::as_str))
+            .collect()
     }
 
     fn phases(&self) -> impl Iterator<Item = &PhaseSpec> {

@@ -70,6 +70,7 @@ impl Plan {
                 ..Expectation::default()
             },
             dialer: Dialer {
+                names: None,
                 targets: vec![self.address],
                 sources: Vec::new(),
                 ports: None,

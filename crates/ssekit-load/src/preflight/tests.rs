@@ -7,6 +7,7 @@ fn need() -> Need {
         ports: 100_000,
         destinations: 2,
         sources: 2,
+        own_ports: None,
         is_local: true,
         streams: 100_000,
         memory: 200 << 20,
@@ -69,6 +70,51 @@ fn a_limit_that_cannot_be_raised_so_far_names_the_one_above_it() {
     let said = refusal(&need(), &few);
     assert!(said.contains("fs.nr_open=100064"), "{said}");
     assert!(!said.contains("--processes"), "107 are too many: {said}");
+}
+
+#[test]
+fn more_processes_are_no_remedy_where_one_has_no_descriptor_for_a_connection() {
+    let five = Need {
+        connections: 5,
+        ..need()
+    };
+    for (hard, helps) in [(40, false), (64, false), (65, true)] {
+        let few = Machine {
+            hard_descriptors: Some(hard),
+            ..machine()
+        };
+        let said = refusal(&five, &few);
+        assert_eq!(said.contains("use --processes 5"), helps, "{said}");
+        assert!(said.contains("raise the hard limit"), "{said}");
+        let divided = Need {
+            processes: 5,
+            ..five.clone()
+        };
+        assert_eq!(divided.judge(&few).is_ok(), helps);
+    }
+}
+
+#[test]
+fn ports_of_the_scenario_count_in_the_place_of_those_of_the_system() {
+    let few = Need {
+        own_ports: Some(1000),
+        ..need()
+    };
+    let said = refusal(&few, &machine());
+    assert!(
+        said.contains("there are 1000 for each of 4 pairs") && said.contains("50 source addresses"),
+        "{said}"
+    );
+    assert!(said.ends_with(", or widen target.source_ports"), "{said}");
+    let many = Need {
+        own_ports: Some(25_000),
+        ..need()
+    };
+    let none = Machine {
+        ports: Some((1, 2)),
+        ..machine()
+    };
+    assert_eq!(many.judge(&none), Ok(()));
 }
 
 #[test]

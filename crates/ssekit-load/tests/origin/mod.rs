@@ -182,6 +182,7 @@ pub fn order(text: &str) -> Order {
         folder: PathBuf::new(),
         shard: Shard::default(),
         workers: None,
+        processes: 1,
     }
 }
 

@@ -3,6 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
 /// The generator's own health: what it used, and how late it was.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -31,4 +35,11 @@ pub struct Generator {
     pub clock: String,
     /// Events that arrived before they were published by their stamp: the clocks disagree.
     pub negative: u64,
+    /// How far the stamp of an event lay after its arrival at most, in microseconds: the clocks are at
+    /// least so far apart.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ahead_us: u64,
+    /// How far the wall clock of this machine was set while the run went on, at most, in microseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub clock_step_us: u64,
 }

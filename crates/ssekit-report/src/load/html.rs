@@ -274,7 +274,7 @@ fn steps(record: &LoadRecord) -> Vec<Step> {
 fn generator(record: &LoadRecord) -> Vec<(&'static str, String)> {
     let g = &record.generator;
     let events = record.events.received.max(1) as f64;
-    vec![
+    let mut rows = vec![
         ("CPU time", format!("{:.2} s", g.cpu_seconds)),
         (
             "per 100,000 events",
@@ -306,5 +306,11 @@ fn generator(record: &LoadRecord) -> Vec<(&'static str, String)> {
             ),
         ),
         ("Events before their stamp", count(g.negative)),
-    ]
+    ];
+    if !g.clock.is_empty() {
+        rows.push(("Clocks", g.clock.clone()));
+        rows.push(("Before their stamp by", duration(g.ahead_us)));
+        rows.push(("Clock set by", duration(g.clock_step_us)));
+    }
+    rows
 }

@@ -368,4 +368,6 @@ fn generator(whole: &mut LoadRecord, other: &ssekit_record::Generator) {
     sum.backlog += other.backlog;
     sum.started_ratio = sum.started_ratio.min(other.started_ratio);
     sum.negative += other.negative;
+    sum.ahead_us = sum.ahead_us.max(other.ahead_us);
+    sum.clock_step_us = sum.clock_step_us.max(other.clock_step_us);
 }

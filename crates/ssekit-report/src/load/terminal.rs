@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use ssekit_record::quantity::{show_bytes, show_number};
-use ssekit_record::{Capacity, LoadOutcome, LoadRecord, MetricValue, Verdict};
+use ssekit_record::{Capacity, Generator, LoadOutcome, LoadRecord, MetricValue, Verdict};
 
 use super::row::{chief, count, rows, server, shares, shown};
 use super::{capacity, curve, storm};
@@ -11,6 +11,8 @@ use crate::terminal::Layout;
 use crate::terminal::style::{self, BOLD, DIM, Painted};
 use crate::text::{bounded, columns, duration, wrap};
 
+/// A step of the wall clock that is told; less is the time between two looks at clocks.
+const STEP_SHOWN_US: u64 = 1000;
 /// Width of the bars of the percentile plot.
 const BAR: usize = 32;
 
@@ -218,10 +220,30 @@ fn generator(record: &LoadRecord, out: &mut String) {
         g.busiest_worker * 100.0
     );
     line("generator", &text, out);
+    if let Some(text) = clocks(g) {
+        line("clocks", &text, out);
+    }
     for (at, text) in server(record).iter().enumerate() {
         line(if at == 0 { "server" } else { "" }, text, out);
     }
     out.push('\n');
+}
+
+/// How stamps were read, and what was seen of clocks that are apart.
+fn clocks(generator: &Generator) -> Option<String> {
+    let g = generator;
+    if g.clock.is_empty() {
+        return None;
+    }
+    let mut text = g.clock.clone();
+    if g.negative > 0 {
+        let (events, by) = (count(g.negative), duration(g.ahead_us));
+        text += &format!(", {events} events before their stamp by up to {by}");
+    }
+    if g.clock_step_us > STEP_SHOWN_US {
+        text += &format!(", clock set by {} meanwhile", duration(g.clock_step_us));
+    }
+    Some(text)
 }
 
 fn causes(record: &LoadRecord, out: &mut String) {

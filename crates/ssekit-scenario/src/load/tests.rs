@@ -148,6 +148,26 @@ fn faults_are_told_with_line_column_and_what_was_meant() {
             "s.toml:6:1: `max_pending` is not for a phase of the kind hold",
         ),
         (
+            "[target]\nurl = \"http://a/\"\nsource_ports = \"6-5\"\n",
+            "s.toml:3:16: expected a range such as \"20000-60000\"",
+        ),
+        (
+            "[target]\nurl = \"http://a/\"\nresolve = \"eech\"\n",
+            "s.toml:3:11: \"eech\" cannot stand here; did you mean \"each\"?",
+        ),
+        (
+            "[target]\nurl = \"http://a/\"\n[shard]\nlate_tolerance = \"1s\"\n",
+            "s.toml:4:18: without `start_at` nothing can be late",
+        ),
+        (
+            "[target]\nurl = \"http://a/\"\nsource_ips = [\"127.0.0.1\"]\n[shard]\nunit_ips = [\"127.0.0.2\"]\n",
+            "s.toml:5:12: `unit_ips` and target.source_ips exclude each other",
+        ),
+        (
+            "[target]\nurl = \"http://a/\"\n[validity]\nmax_clock_offset = \"5ms\"\n",
+            "s.toml:4:20: without expect.published_at no clock is read",
+        ),
+        (
             "[target]\nurl = \"http://a/\"\n[[phase]]\nkind = \"ramp\"\nto = 5\n",
             "s.toml:3:1: a phase of the kind ramp needs `over`",
         ),

@@ -105,19 +105,11 @@ fn target(scenario: &LoadScenario) -> Result<(), Fault> {
         at_tls("key"),
         "`cert` is missing beside it",
     )?;
-    if let Some(ports) = &target.source_ports {
-        let range = ports.split_once('-').and_then(|(first, last)| {
-            let port = |text: &str| text.trim().parse::<u16>().ok();
-            Some((port(first)?, port(last)?))
-        });
-        let is_sound = range.is_some_and(|(first, last)| first > 0 && first <= last);
-        ensure(
-            is_sound,
-            at("source_ports"),
-            "expected a range such as \"20000-60000\"",
-        )?;
-    }
-    Ok(())
+    ensure(
+        target.source_ports.is_none() || target.port_range().is_some(),
+        at("source_ports"),
+        "expected a range such as \"20000-60000\"",
+    )
 }
 
 fn headers(headers: &std::collections::BTreeMap<String, String>, at: &[Step]) -> Result<(), Fault> {
@@ -369,6 +361,21 @@ fn rest(scenario: &LoadScenario) -> Result<(), Fault> {
         shard.index < shard.count,
         at("shard", "index"),
         "must be less than `count`",
+    )?;
+    ensure(
+        shard.late_tolerance.is_none() || shard.start_at.is_some(),
+        at("shard", "late_tolerance"),
+        "without `start_at` nothing can be late",
+    )?;
+    ensure(
+        shard.unit_ips.is_empty() || scenario.target.source_ips.is_empty(),
+        at("shard", "unit_ips"),
+        "`unit_ips` and target.source_ips exclude each other",
+    )?;
+    ensure(
+        scenario.validity.max_clock_offset.is_none() || scenario.expect.published_at.is_some(),
+        at("validity", "max_clock_offset"),
+        "without expect.published_at no clock is read but that of the generator",
     )?;
     if let Some(baseline) = &scenario.baseline {
         baseline_keys(baseline)?;

@@ -11,7 +11,7 @@ use ssekit_record::quantity;
 macro_rules! text_value {
     ($(#[$doc:meta])* $name:ident($inner:ty), $read:expr, $expected:literal, $number:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd)]
         pub struct $name(pub $inner);
 
         impl<'de> Deserialize<'de> for $name {

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
 use ssekit_http::HttpChoice;
@@ -252,6 +252,7 @@ impl Arguments {
     ) -> Result<ExitCode, Failure> {
         let order = Order {
             shard: task.shard,
+            processes: 1,
             ..self.order(loaded)
         };
         let mut job = order.job()?;
@@ -271,14 +272,15 @@ impl Arguments {
         stop: &Arc<AtomicBool>,
     ) -> Result<LoadRecord, Failure> {
         let order = self.order(loaded);
-        order.divisible(self.processes)?;
         // What the processes share is judged once, before any of them is started.
         preflight(&order.job()?, self.processes)?;
         listen(stop)?;
         if !self.quiet {
             output::say(&format!("{} processes make the run", self.processes));
         }
-        local_shard::run(self.processes, order.shard, port, stop)
+        let start_at = order.scenario.shard.start_at;
+        let start_at = start_at.map(|ms| UNIX_EPOCH + Duration::from_millis(ms));
+        local_shard::run(self.processes, order.shard, (start_at, port), stop)
     }
 
     /// The scenario of the file, or the one that the arguments stand for; and the server to start.
@@ -352,6 +354,7 @@ impl Arguments {
             toml: loaded.toml,
             scenario: loaded.scenario,
             workers: self.workers.map(usize::from),
+            processes: self.processes,
         }
     }
 

@@ -14,9 +14,9 @@ pub struct ShardSpec {
     pub count: u32,
     /// When the plan begins: milliseconds since 1970-01-01T00:00:00Z.
     pub start_at: Option<u64>,
-    /// A shard that is ready later than this after the start does not run.
+    /// A shard that is ready later than this after `start_at` does not run; without it none may be late.
     pub late_tolerance: Option<Time>,
-    /// Source addresses of each shard, by its index.
+    /// Source addresses of each shard, by its index: an IP address or a block of them.
     pub unit_ips: Vec<String>,
 }
 

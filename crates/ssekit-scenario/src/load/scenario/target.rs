@@ -37,7 +37,7 @@ pub struct Target {
     /// When names are resolved.
     #[serde(default)]
     pub resolve: Resolve,
-    /// Source addresses: IP, CIDR block or interface.
+    /// Source addresses: IP or CIDR block.
     #[serde(default)]
     pub source_ips: Vec<String>,
     /// Source ports, such as `"20000-60000"`.
@@ -49,6 +49,16 @@ pub struct Target {
     pub compression: bool,
     /// Longest wait for a connection and for a head; 30 s by default.
     pub timeout: Option<Time>,
+}
+
+impl Target {
+    /// First and last of the source ports; `None` where the system chooses, or they are no range.
+    pub fn port_range(&self) -> Option<(u16, u16)> {
+        let (first, last) = self.source_ports.as_ref()?.split_once('-')?;
+        let port = |text: &str| text.trim().parse::<u16>().ok();
+        let (first, last) = (port(first)?, port(last)?);
+        (first > 0 && first <= last).then_some((first, last))
+    }
 }
 
 /// Protocol.

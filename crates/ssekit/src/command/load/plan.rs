@@ -8,7 +8,7 @@ use ssekit_record::{Shape, Shard, Threshold};
 use ssekit_report::text::harmless;
 use ssekit_scenario::load::{
     Amount, Demand, Http, LoadPlan, LoadScenario, LoadedScenario, PhaseAction, PlannedPhase,
-    StreamEnd,
+    Resolve, StreamEnd,
 };
 
 use crate::failure::Failure;
@@ -35,6 +35,7 @@ pub fn human(scenario: &LoadScenario, plan: &LoadPlan, shard: Shard, processes: 
             shard.index, shard.count, shard.count, shard.index
         );
     }
+    start(scenario, &mut out);
     let _ = writeln!(out, "\nPhases");
     for phase in plan.phases() {
         phase_line(plan, phase, &mut out);
@@ -53,6 +54,25 @@ pub fn human(scenario: &LoadScenario, plan: &LoadPlan, shard: Shard, processes: 
         }
     }
     out
+}
+
+/// What the parts of a run must agree on, where the scenario says something of it.
+fn start(scenario: &LoadScenario, out: &mut String) {
+    if let Some(at_ms) = scenario.shard.start_at {
+        let late = scenario.shard.late_tolerance.unwrap_or_default();
+        let late = show_us(late.us() as f64);
+        let _ = writeln!(
+            out,
+            "  start      {at_ms} ms after 1970-01-01T00:00:00Z, at most {late} late"
+        );
+    }
+    if scenario.target.resolve == Resolve::Each {
+        let _ = writeln!(out, "  names      looked up for each connection");
+    }
+    if let Some(most) = scenario.validity.max_clock_offset {
+        let most = show_us(most.us() as f64);
+        let _ = writeln!(out, "  clocks     may be seen {most} apart");
+    }
 }
 
 fn protocol(scenario: &LoadScenario) -> String {
@@ -221,6 +241,12 @@ fn descriptors(demand: &Demand, processes: u64) -> String {
 fn ports(scenario: &LoadScenario, demand: &Demand) -> String {
     let sources = scenario.target.source_ips.len();
     let ports = show_number(demand.ports as f64);
+    if let Some((first, last)) = scenario.target.port_range() {
+        let own = show_number(f64::from(last - first) + 1.0);
+        return format!(
+            "{ports} for each destination; target.source_ports has {own} for each source address"
+        );
+    }
     if sources > 0 {
         return format!("{ports} for each destination, over {sources} entries of source_ips");
     }
