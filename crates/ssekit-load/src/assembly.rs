@@ -206,6 +206,24 @@ impl<'a> Assembly<'a> {
         results
     }
 
+    /// What somebody judges of a record that has nothing but the series.
+    pub fn judged_on(
+        &mut self,
+        judge: impl FnOnce(&mut LoadRecord) -> Vec<ThresholdResult>,
+    ) -> Vec<ThresholdResult> {
+        let (mut record, _) = self.draft(0, &|_| false);
+        let results = judge(&mut record);
+        self.rows = std::mem::take(&mut record.series);
+        results
+    }
+
+    /// Keeps a row that others added up.
+    pub fn keep(&mut self, row: &Row) {
+        self.end_us = self.end_us.max(row.end_us);
+        self.rows.push(self.kept(row));
+        self.thin();
+    }
+
     /// The record of the whole.
     pub fn record(mut self, peak: u64, interrupted: bool) -> LoadRecord {
         // What was waited for is in the books, now that they are closed.

@@ -45,7 +45,7 @@ const HISTOGRAMS: [&str; 7] = [
 ];
 
 /// Counters: their names here, in the dictionary of counts, and what they count.
-const COUNTERS: [(&str, &str, &str); 21] = [
+const COUNTERS: [(&str, &str, &str); 22] = [
     (
         "streams_started",
         "started",
@@ -65,6 +65,11 @@ const COUNTERS: [(&str, &str, &str); 21] = [
         "streams_finished",
         "finished",
         "Streams that ended as the plan or the scenario said.",
+    ),
+    (
+        "dropped_starts",
+        "dropped_starts",
+        "Planned starts left out because too many connections were pending.",
     ),
     ("connection_attempts", "attempts", "Connections tried."),
     ("reconnects", "reconnects", "Connections opened again."),

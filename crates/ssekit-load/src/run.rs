@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use ssekit_record::{LoadFinding, LoadRecord, ThresholdResult, Verdict};
+use ssekit_record::{LoadFinding, LoadRecord, Snapshot, ThresholdResult, Verdict};
 
 use crate::assembly::Assembly;
 use crate::clock::Clock;
@@ -39,10 +39,20 @@ pub struct Progress<'a> {
     pub elapsed: Duration,
     /// Length of the plan.
     pub length: Duration,
-    judge: &'a mut dyn FnMut() -> Vec<ThresholdResult>,
+    pub(crate) judge: &'a mut dyn FnMut() -> Vec<ThresholdResult>,
 }
 
 impl Progress<'_> {
+    /// The same for a process that shows it: what it counted, without a judgement.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            row: self.row.clone(),
+            errors: self.errors.clone(),
+            disconnects: self.disconnects.clone(),
+            rss_bytes: self.rss_bytes,
+        }
+    }
+
     /// The thresholds, judged on what was measured so far. Some work: ask once.
     pub fn thresholds(&mut self) -> Vec<ThresholdResult> {
         (self.judge)()

@@ -42,7 +42,7 @@ pub use launched::Launched;
 pub use load::{
     Aborted, Capacity, CapacityStep, EventCounts, FanoutEvent, FanoutSketch, Generator, Interval,
     Live, LoadCounts, LoadFinding, LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope,
-    Recovered, Recovering, ScenarioSummary, Scope, Shard, Statistics, StepResult, Storm,
+    Recovered, Recovering, ScenarioSummary, Scope, Shard, Snapshot, Statistics, StepResult, Storm,
     StreamCounts,
 };
 pub use metric::{METRICS, Metric, Series, Shape, Unit};

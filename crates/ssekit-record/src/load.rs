@@ -8,6 +8,7 @@ mod generator;
 mod interval;
 mod metric_value;
 mod scope;
+mod snapshot;
 mod storm;
 
 pub use aborted::Aborted;
@@ -19,6 +20,7 @@ pub use interval::{Interval, Live};
 pub use metric_value::{MetricValue, Statistics};
 pub(crate) use scope::add_metrics;
 pub use scope::{Phase, PopulationScope, Scope};
+pub use snapshot::Snapshot;
 pub use storm::{Recovered, Recovering, Storm};
 
 use std::collections::BTreeMap;

@@ -1,17 +1,18 @@
 //! A load run made by several processes of this machine, each a shard of the plan.
 //!
 //! A process has a limit of open files; several have several. Each child is told its shard and the
-//! instant to begin in its environment, makes its part with the same arguments, and prints its
-//! record; the records are merged as those of shards on several machines are.
+//! instant to begin in its environment, makes its part with the same arguments, prints a line for each
+//! interval and then its record; the records are merged as those of shards on several machines are.
 
-use std::io::Read;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ssekit_record::{LoadRecord, Shard};
+use ssekit_record::{LoadRecord, Shard, Snapshot};
 use ssekit_report::load;
 
 use crate::failure::Failure;
@@ -20,6 +21,8 @@ use crate::input::cause;
 /// Names the shard and the beginning for a child, and the port of a server that was started for the
 /// run: `INDEX/COUNT@MILLISECONDS` or `INDEX/COUNT@MILLISECONDS:PORT`.
 const TASK: &str = "SSEKIT_LOAD_SHARD";
+/// Begins the line of an interval: the record separator of RFC 7464, which no record contains.
+const MARK: char = '\u{1e}';
 /// Time for a child to get ready, and for each one more.
 const LEAD: Duration = Duration::from_millis(1000);
 const LEAD_EACH: Duration = Duration::from_millis(100);
@@ -64,6 +67,7 @@ fn read(text: &str) -> Option<Task> {
 
 /// Makes a shard of the plan with so many processes, and merges what they saw. They begin at the given
 /// instant, or as soon as all can be ready; `port` is that of a server that was started for the run.
+/// `show` is called with what a process tells, by its number, and with nothing when it is over.
 ///
 /// # Errors
 /// When a process cannot be started, or gives no record: with what it said.
@@ -72,18 +76,22 @@ pub fn run(
     shard: Shard,
     (start_at, port): (Option<SystemTime>, Option<u16>),
     stop: &Arc<AtomicBool>,
+    show: &mut dyn FnMut(usize, Option<Snapshot>),
 ) -> Result<LoadRecord, Failure> {
     let soon = SystemTime::now() + LEAD + LEAD_EACH * processes;
     let start_at = start_at.unwrap_or(soon);
     let at = start_at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let port = port.map_or(String::new(), |port| format!(":{port}"));
     let mut crew = Crew(Vec::new());
+    let (out, told) = channel();
     for one in 0..processes {
         let (index, count) = (shard.index + shard.count * one, shard.count * processes);
         let task = format!("{index}/{count}@{}{port}", at.as_millis());
-        crew.0.push(Worker::start(&task)?);
+        crew.0
+            .push(Worker::start(&task, one as usize, out.clone())?);
     }
-    crew.wait(stop);
+    drop(out);
+    crew.wait(stop, &told, show);
     let mut records = Vec::new();
     for worker in std::mem::take(&mut crew.0) {
         records.push(worker.record()?);
@@ -108,7 +116,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(task: &str) -> Result<Self, Failure> {
+    fn start(task: &str, number: usize, told: Sender<Told>) -> Result<Self, Failure> {
         let cannot = |error: std::io::Error| {
             Failure::Environment(format!("cannot start a process: {}", cause(&error)))
         };
@@ -123,7 +131,7 @@ impl Worker {
             .map_err(cannot)?;
         let (out, said) = (child.stdout.take(), child.stderr.take());
         Ok(Self {
-            out: out.map(listen),
+            out: out.map(|out| follow(out, number, told)),
             said: said.map(listen),
             child,
         })
@@ -159,6 +167,45 @@ impl Worker {
     }
 }
 
+/// What a process tells, by its number; nothing when it is over.
+type Told = (usize, Option<Snapshot>);
+
+/// Tells whoever started this process of an interval.
+///
+/// # Errors
+/// When nobody listens any more.
+pub fn tell(snapshot: &Snapshot) -> std::io::Result<()> {
+    let line = serde_json::to_string(snapshot)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{MARK}{line}")?;
+    out.flush()
+}
+
+/// Hands on what a process tells, and keeps the rest of what it prints.
+fn follow(
+    from: impl Read + Send + 'static,
+    number: usize,
+    told: Sender<Told>,
+) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut rest = String::new();
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            let snapshot = line.strip_prefix(MARK).map(serde_json::from_str);
+            match snapshot {
+                // Nobody is shown anything only when the run is given up.
+                Some(Ok(snapshot)) => drop(told.send((number, Some(snapshot)))),
+                Some(Err(_)) => {}
+                None => {
+                    rest.push_str(&line);
+                    rest.push('\n');
+                }
+            }
+        }
+        let _ = told.send((number, None));
+        rest
+    })
+}
+
 fn listen(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
     std::thread::spawn(move || {
         let mut text = String::new();
@@ -172,13 +219,26 @@ struct Crew(Vec<Worker>);
 
 impl Crew {
     /// Waits until all have ended; asks them to when the run is to stop.
-    fn wait(&mut self, stop: &AtomicBool) {
-        let mut told = false;
-        while !self.0.iter_mut().all(Worker::is_over) {
-            if stop.load(Ordering::Relaxed) && !told {
-                told = true;
+    fn wait(
+        &mut self,
+        stop: &AtomicBool,
+        told: &Receiver<Told>,
+        show: &mut dyn FnMut(usize, Option<Snapshot>),
+    ) {
+        let mut asked = false;
+        loop {
+            if stop.load(Ordering::Relaxed) && !asked {
+                asked = true;
                 self.0.iter().for_each(Worker::interrupt);
             }
+            match told.recv_timeout(POLL) {
+                Ok((number, told)) => show(number, told),
+                Err(RecvTimeoutError::Timeout) => {}
+                // Every output has ended.
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        while !self.0.iter_mut().all(Worker::is_over) {
             std::thread::sleep(POLL);
         }
     }

@@ -6,7 +6,7 @@ use ssekit_record::{
     Distribution, Interval as Row, Live, MetricValue, PopulationScope, Scope, Window,
 };
 
-use super::Assembly;
+use super::{Assembly, is_judged};
 use crate::health;
 use crate::scope::samples;
 use crate::seat::State;
@@ -77,9 +77,9 @@ impl Assembly<'_> {
         }
     }
 
-    /// Samples for rows: fewer metrics.
+    /// Samples for rows: fewer metrics, and those that thresholds are about.
     fn row_metrics(&self, tally: &Tally) -> BTreeMap<String, MetricValue> {
-        let is_wanted = |name: &str| IN_ROWS.contains(&name) || self.is_judged_in_rows(name);
+        let is_wanted = |name: &str| IN_ROWS.contains(&name) || is_judged(self.job, name);
         let metrics = samples(tally, is_wanted).into_iter();
         let metrics = metrics.map(|(entry, samples)| {
             let value = MetricValue::Distribution {
@@ -119,7 +119,9 @@ impl Assembly<'_> {
     }
 
     fn short(&self, metrics: &BTreeMap<String, MetricValue>) -> BTreeMap<String, MetricValue> {
-        let short = metrics.iter().map(|(name, value)| {
+        let is_kept = |name: &str| IN_ROWS.contains(&name) || self.is_judged_in_rows(name);
+        let kept = metrics.iter().filter(|(name, _)| is_kept(name));
+        let short = kept.map(|(name, value)| {
             let mut value = value.clone();
             if let (MetricValue::Distribution { samples, .. }, false) =
                 (&mut value, self.is_judged_in_rows(name))

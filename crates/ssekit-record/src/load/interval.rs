@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LoadCounts, MetricValue, PopulationScope};
+use super::{LoadCounts, MetricValue, PopulationScope, add_metrics};
 
 /// One row of `series`. Rows lie without gaps and end where a phase ends.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +28,25 @@ pub struct Interval {
     /// CPU time of the generator in it, in seconds.
     #[serde(default)]
     pub cpu_seconds: f64,
+}
+
+impl Interval {
+    /// Adds the row of another process over the same stretch.
+    pub fn add(&mut self, other: &Self) {
+        self.start_us = self.start_us.min(other.start_us);
+        self.end_us = self.end_us.max(other.end_us);
+        self.streams.add(&other.streams);
+        self.counts.add(&other.counts);
+        add_metrics(&mut self.metrics, &other.metrics);
+        self.cpu_seconds += other.cpu_seconds;
+        for other in &other.populations {
+            let mut known = self.populations.iter_mut();
+            match known.find(|known| known.population == other.population) {
+                Some(known) => known.scope.add(&other.scope),
+                None => self.populations.push(other.clone()),
+            }
+        }
+    }
 }
 
 /// Where streams stood at one instant.

@@ -12,7 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
 use ssekit_http::HttpChoice;
-use ssekit_load::{LoadError, Order, preflight, run};
+use ssekit_load::{Joint, LoadError, Order, preflight, run};
 use ssekit_record::{ExitCode, Launched, LoadRecord, Shard, Threshold};
 use ssekit_scenario::Subject;
 use ssekit_scenario::load::{LoadPlan, LoadScenario, LoadedScenario, Quick, ScenarioError};
@@ -243,7 +243,8 @@ impl Arguments {
         Ok(run(&job, stop, &mut |progress| audience.show(progress))?)
     }
 
-    /// Makes one part for the process that started this one: the record is all it says.
+    /// Makes one part for the process that started this one, which is told of each interval and then
+    /// given the record.
     fn part(
         &self,
         loaded: LoadedScenario,
@@ -259,7 +260,10 @@ impl Arguments {
         job.start_at = Some(task.start_at);
         preflight(&job, 1)?;
         listen(stop)?;
-        let record = run(&job, stop, &mut |_| {})?;
+        // Whoever started this process may be gone: then it will be ended.
+        let record = run(&job, stop, &mut |progress| {
+            let _ = local_shard::tell(&progress.snapshot());
+        })?;
         output::print(&LoadForm::Json.render(&record, false, false)?)?;
         Ok(record.exit_code())
     }
@@ -273,14 +277,27 @@ impl Arguments {
     ) -> Result<LoadRecord, Failure> {
         let order = self.order(loaded);
         // What the processes share is judged once, before any of them is started.
-        preflight(&order.job()?, self.processes)?;
+        let job = order.job()?;
+        preflight(&job, self.processes)?;
         listen(stop)?;
+        let output = &order.scenario.output;
+        let mut audience = Audience::new(&job, output, self.prometheus, self.quiet)?;
+        let mut joint = Joint::new(&job, self.processes);
         if !self.quiet {
             output::say(&format!("{} processes make the run", self.processes));
         }
         let start_at = order.scenario.shard.start_at;
         let start_at = start_at.map(|ms| UNIX_EPOCH + Duration::from_millis(ms));
-        local_shard::run(self.processes, order.shard, (start_at, port), stop)
+        let mut show = |process, told| {
+            joint.take(process, told, &mut |progress| audience.show(progress));
+        };
+        local_shard::run(
+            self.processes,
+            order.shard,
+            (start_at, port),
+            stop,
+            &mut show,
+        )
     }
 
     /// The scenario of the file, or the one that the arguments stand for; and the server to start.
