@@ -1,5 +1,7 @@
 //! Undoes content codings as the bytes arrive (RFC 9110 section 8.4).
 
+use std::fmt;
+
 use compression_codecs::core::util::{PartialBuffer, WriteBuffer};
 use compression_codecs::zstd::params::DParameter;
 use compression_codecs::{
@@ -12,6 +14,8 @@ const MOST_CODINGS: usize = 4;
 const PIECE: usize = 16 * 1024;
 /// Longest body decoded again to find the place of a fault.
 const MOST_REPEATED: usize = 1 << 20;
+/// Most that comes of one slice between two codings.
+const MOST_BETWEEN: usize = 1 << 24;
 /// Largest zstd window, as a power of two: 8 MiB (RFC 9659).
 const ZSTD_WINDOW_LOG: u32 = 23;
 
@@ -25,12 +29,20 @@ pub(crate) struct Decoded {
     pub full: bool,
 }
 
-/// The codings of one message, the outermost first.
-pub(crate) struct ContentDecoder {
+/// The content codings of one message, undone as its bytes arrive.
+pub struct ContentDecoder {
     codings: Vec<String>,
     stages: Vec<Stage>,
     begun: bool,
     broken: bool,
+}
+
+impl fmt::Debug for ContentDecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ContentDecoder")
+            .field(&self.codings)
+            .finish()
+    }
 }
 
 impl ContentDecoder {
@@ -56,8 +68,40 @@ impl ContentDecoder {
         }))
     }
 
+    /// Decodes one slice, and hands on piece by piece what comes of it. After an error nothing more comes.
+    ///
+    /// # Errors
+    /// In words, why the data cannot be decoded.
+    pub fn decode_each(&mut self, slice: &[u8], emit: &mut dyn FnMut(&[u8])) -> Result<(), String> {
+        if self.broken {
+            return Ok(());
+        }
+        self.begun |= !slice.is_empty();
+        let Some((last, outer)) = self.stages.split_last_mut() else {
+            emit(slice);
+            return Ok(());
+        };
+        let mut between: Option<Vec<u8>> = None;
+        let mut result = Ok(());
+        for stage in outer {
+            let input = between.as_deref().unwrap_or(slice);
+            let mut output = Vec::new();
+            let stopped = stage.decode(input, &mut output, MOST_BETWEEN);
+            result = result.and(stopped.map_err(|stop| stop.told(stage.name)));
+            between = Some(output);
+        }
+        let input = between.as_deref().unwrap_or(slice);
+        let stopped = last.decode_each(input, &mut |piece| {
+            emit(piece);
+            Ok(())
+        });
+        result = result.and(stopped.map_err(|stop| stop.told(last.name)));
+        self.broken = result.is_err();
+        result
+    }
+
     /// Decodes one slice into at most `room` bytes. After a fault or too much, nothing more comes.
-    pub fn decode(&mut self, slice: &[u8], room: usize) -> Decoded {
+    pub(crate) fn decode(&mut self, slice: &[u8], room: usize) -> Decoded {
         let mut decoded = Decoded::default();
         if self.broken {
             return decoded;
@@ -86,7 +130,7 @@ impl ContentDecoder {
     /// What [`Self::decode`] gives of a whole body with a fault in it, byte by byte: a codec that
     /// fails keeps back what it had decoded in the same call, and does not say where it failed.
     /// `None` when the body is too long for that.
-    pub fn decode_to_fault(&self, body: &[u8], room: usize) -> Option<Decoded> {
+    pub(crate) fn decode_to_fault(&self, body: &[u8], room: usize) -> Option<Decoded> {
         if body.len() > MOST_REPEATED {
             return None;
         }
@@ -119,6 +163,18 @@ enum Stop {
     Invalid(usize, String),
     Full,
 }
+
+impl Stop {
+    fn told(&self, coding: &str) -> String {
+        match self {
+            Self::Invalid(_, why) => format!("{coding}: {why}"),
+            Self::Full => format!("{coding}: too much comes of one slice"),
+        }
+    }
+}
+
+/// Takes a piece of output, or stops.
+type Emit<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Stop>;
 
 /// One coding.
 struct Stage {
@@ -153,8 +209,19 @@ impl Stage {
     }
 
     fn decode(&mut self, input: &[u8], output: &mut Vec<u8>, room: usize) -> Result<(), Stop> {
+        self.decode_each(input, &mut |piece| {
+            let fits = piece.len().min(room.saturating_sub(output.len()));
+            output.extend_from_slice(&piece[..fits]);
+            if fits < piece.len() {
+                return Err(Stop::Full);
+            }
+            Ok(())
+        })
+    }
+
+    fn decode_each(&mut self, input: &[u8], emit: Emit<'_>) -> Result<(), Stop> {
         if self.codec.is_some() {
-            return self.run(input, output, room);
+            return self.run(input, emit);
         }
         // `deflate` means the zlib format, but some send the bare data; two bytes tell them apart
         // (RFC 9110 section 8.4.1.2, RFC 1950 section 2.2).
@@ -170,13 +237,13 @@ impl Stage {
             Box::new(DeflateDecoder::new())
         });
         let held = std::mem::take(&mut self.held);
-        self.run(&held, output, room).map_err(|stop| match stop {
+        self.run(&held, emit).map_err(|stop| match stop {
             Stop::Invalid(at, why) => Stop::Invalid(at.saturating_sub(before), why),
             Stop::Full => Stop::Full,
         })
     }
 
-    fn run(&mut self, input: &[u8], output: &mut Vec<u8>, room: usize) -> Result<(), Stop> {
+    fn run(&mut self, input: &[u8], emit: Emit<'_>) -> Result<(), Stop> {
         let Some(codec) = &mut self.codec else {
             return Ok(());
         };
@@ -204,11 +271,7 @@ impl Stage {
             more_held = buffer.has_no_spare_space() && !self.ended;
             let stuck = buffer.written_len() == 0 && input.written_len() == at;
             let written = buffer.written_len();
-            let fits = written.min(room.saturating_sub(output.len()));
-            output.extend_from_slice(&piece[..fits]);
-            if fits < written {
-                return Err(Stop::Full);
-            }
+            emit(&piece[..written])?;
             if stuck && !self.ended {
                 return Err(Stop::Invalid(at, "the data makes no sense".into()));
             }

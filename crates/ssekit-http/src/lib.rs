@@ -59,6 +59,7 @@ mod upload;
 pub use chunk::{ChunkDecoder, ChunkPart, MAX_SIZE_LINE, MAX_TRAILER};
 pub use client::{Glimpse, Seen, observe};
 pub use client_session::{ClientSession, SessionPart, SessionRequest};
+pub use content::ContentDecoder;
 pub use error::HttpError;
 pub use field_line::FieldLine;
 pub use multiplex::{Multiplex, Window};

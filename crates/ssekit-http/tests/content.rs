@@ -11,7 +11,7 @@ use compression_codecs::{
     BrotliEncoder, DeflateEncoder, EncodeV2, GzipEncoder, ZlibEncoder, ZstdEncoder,
 };
 use peer::*;
-use ssekit_http::Limits;
+use ssekit_http::{ContentDecoder, Limits};
 use ssekit_record::{EndKind, FaultKind, Observation, Transcript};
 
 fn level() -> FlateEncoderParams {
@@ -83,6 +83,62 @@ fn content(seen: &Transcript) -> String {
 }
 
 const EVENTS: [&str; 3] = ["data: one\n\n", "data: two\n\n", "data: three\n\n"];
+
+/// What a decoder gives of these slices, in all, and the first error.
+fn decoded(listed: &[&str], slices: &[Vec<u8>]) -> (Vec<u8>, Option<String>) {
+    let listed: Vec<_> = listed
+        .iter()
+        .map(|coding| coding.to_ascii_lowercase())
+        .collect();
+    let mut decoder = ContentDecoder::new(&listed).unwrap().unwrap();
+    let (mut all, mut fault) = (Vec::new(), None);
+    for slice in slices {
+        let result = decoder.decode_each(slice, &mut |piece| all.extend_from_slice(piece));
+        fault = fault.or(result.err());
+    }
+    (all, fault)
+}
+
+#[test]
+fn pieces_are_handed_on_as_they_come_of_one_coding_and_of_two() {
+    let events = EVENTS.map(|event| event.repeat(5000));
+    for (coding, mut codec) in codecs() {
+        let slices: Vec<_> = events
+            .iter()
+            .map(|e| flushed(&mut *codec, e.as_bytes()))
+            .collect();
+        let (all, fault) = decoded(&[coding], &slices);
+        assert_eq!(
+            (all == events.concat().as_bytes(), fault),
+            (true, None),
+            "{coding}"
+        );
+        let mut outer = gzip();
+        let twice: Vec<_> = slices
+            .iter()
+            .map(|slice| flushed(&mut outer, slice))
+            .collect();
+        let (all, fault) = decoded(&[coding, "gzip"], &twice);
+        assert_eq!(
+            (all == events.concat().as_bytes(), fault),
+            (true, None),
+            "{coding}, gzip"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_decoded_is_told_once_and_nothing_comes_after_it() {
+    let good = flushed(&mut gzip(), b"data: x\n\n");
+    let (all, fault) = decoded(
+        &["gzip"],
+        &[good, b"not gzip at all".to_vec(), b"more".to_vec()],
+    );
+    assert!(all.starts_with(b"data: x\n\n"), "{all:?}");
+    assert!(fault.unwrap().starts_with("gzip: "));
+    let (all, fault) = decoded(&["br"], &[b"\xff\xff\xff\xff".to_vec()]);
+    assert!(all.is_empty() && fault.is_some());
+}
 
 #[tokio::test]
 async fn each_event_is_decoded_when_it_arrives() {

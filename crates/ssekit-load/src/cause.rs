@@ -33,6 +33,8 @@ pub enum Cause {
     ContentType,
     /// A content coding that was not asked for.
     ContentCoding,
+    /// The content cannot be decoded as its coding says.
+    Undecodable,
     /// What came cannot be read as HTTP.
     Malformed,
     /// The stream passed a limit of the parser.
@@ -108,6 +110,7 @@ impl fmt::Display for Cause {
             Self::Status(status) => return write!(f, "status_{status}"),
             Self::ContentType => "content_type",
             Self::ContentCoding => "content_coding",
+            Self::Undecodable => "undecodable",
             Self::Malformed => "malformed",
             Self::Limit => "limit",
             Self::FirstEventTimeout => "first_event_timeout",

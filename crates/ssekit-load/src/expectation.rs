@@ -16,6 +16,8 @@ pub struct Expectation {
     pub status: Option<u16>,
     /// Essence of the media type, in lower case; any where none is given.
     pub content_type: Option<String>,
+    /// Content codings that were offered, in lower case.
+    pub codings: Vec<String>,
     /// Declared interval of the events in microseconds.
     pub interval_us: Option<u64>,
     /// Where the sequence number stands.
@@ -98,11 +100,28 @@ impl Expectation {
         if self.content_type.as_ref().is_some_and(is_other) {
             return Err(Cause::ContentType);
         }
-        match head.field("content-encoding") {
-            Some(coding) if !coding.trim_ascii().eq_ignore_ascii_case(b"identity") => {
-                Err(Cause::ContentCoding)
-            }
-            _ => Ok(()),
+        let offered = |coding: &String| self.codings.contains(coding);
+        if codings(head).iter().all(offered) {
+            Ok(())
+        } else {
+            Err(Cause::ContentCoding)
         }
     }
+}
+
+/// The content codings of a response in the order they were applied, in lower case. `identity`
+/// is no coding, and neither is the `none` that keeps some compressors away.
+pub fn codings(head: &ResponseHead) -> Vec<String> {
+    let fields = head.fields.iter();
+    let values = fields.filter(|field| field.is("content-encoding"));
+    let items = values.flat_map(|field| field.value.split(|byte| *byte == b','));
+    let named = items.map(|item| String::from_utf8_lossy(item.trim_ascii()).to_ascii_lowercase());
+    named
+        .filter(|coding| !matches!(coding.as_str(), "" | "identity" | "none"))
+        .map(|coding| match coding.as_str() {
+            // RFC 9110 section 8.4.1.3.
+            "x-gzip" => "gzip".to_owned(),
+            _ => coding,
+        })
+        .collect()
 }

@@ -35,7 +35,6 @@ impl Intake<'_> {
     /// Counts what a read brought as a whole, after its bytes were parsed.
     pub fn finish(&mut self, content: usize) {
         let at = self.at_us;
-        self.tally.count.bytes += content as u64;
         if content > 0 {
             self.first_byte();
             self.tally

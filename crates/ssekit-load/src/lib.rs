@@ -23,6 +23,7 @@ mod assembly;
 mod audience;
 mod cause;
 mod clock;
+mod content;
 mod dial;
 mod error;
 mod expectation;

@@ -7,11 +7,12 @@ use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::task::{Poll, Waker};
 
-use ssekit_http::{Cutoff, ResponseCursor, ResponseHead, ResponsePart};
+use ssekit_http::{ContentDecoder, Cutoff, ResponseCursor, ResponseHead, ResponsePart};
 use ssekit_proto::Parser;
 
 use crate::account::Account;
 use crate::cause::Cause;
+use crate::content::{decoder_of, feed};
 use crate::expectation::{End, Expectation};
 use crate::fanout::Fanout;
 use crate::intake::Intake;
@@ -122,6 +123,8 @@ pub struct Inside {
     pub account: Account,
     /// Parser of the event stream.
     pub parser: Parser,
+    /// What undoes the content coding of the response going on, where it has one.
+    pub decoder: Option<Box<ContentDecoder>>,
     /// Reader of the response going on.
     pub cursor: ResponseCursor,
     /// What the read going on has brought so far.
@@ -156,6 +159,7 @@ impl Seat {
             inside: RefCell::new(Inside {
                 account,
                 parser: Parser::new(),
+                decoder: None,
                 cursor: ResponseCursor::new(),
                 fresh: Fresh::default(),
             }),
@@ -288,8 +292,9 @@ impl Seat {
             match part {
                 ResponsePart::Data(data) => {
                     content += data.len();
-                    if inside.parser.feed(data, &mut intake).is_err() {
-                        result = Err(Cause::Limit);
+                    let (decoder, parser) = (&mut inside.decoder, &mut inside.parser);
+                    result = feed(decoder, parser, data, &mut intake);
+                    if result.is_err() {
                         break;
                     }
                 }
@@ -324,7 +329,9 @@ impl Seat {
             None => Ok(()),
             Some(ResponsePart::Head(head)) => {
                 tally.heads[0] += 1;
-                self.open(&mut inside.account, &head, at_us, (tally, fanout), worker)
+                self.open(&mut inside.account, &head, at_us, (tally, fanout), worker)?;
+                inside.decoder = decoder_of(&head)?;
+                Ok(())
             }
             Some(ResponsePart::Fault(kind)) => {
                 tally.fault(kind);
@@ -435,6 +442,7 @@ impl Seat {
             intake.tally.count.discarded_tails += 1;
         }
         inside.parser.reset();
+        inside.decoder = None;
         let account = &mut inside.account;
         account.last_event_us = None;
         account.last_comment_us = None;

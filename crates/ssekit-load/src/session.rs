@@ -392,11 +392,11 @@ impl Session {
                 if taken.is_first {
                     inside.touched.push((stream, seat));
                 }
-                if !taken.passes_limit {
+                let Some(cause) = taken.fault else {
                     return;
-                }
+                };
                 inside.http2.cancel(stream);
-                (stream, Cause::Limit)
+                (stream, cause)
             }
             SessionPart::End(stream) => (stream, Cause::Eof),
             SessionPart::Reset(stream, REFUSED_STREAM) => (stream, Cause::RefusedStream),

@@ -8,6 +8,7 @@ use ssekit_http::{ResponseHead, SessionRequest};
 use tokio::time::timeout;
 
 use crate::cause::Cause;
+use crate::content::{decoder_of, feed};
 use crate::intake::Intake;
 use crate::over::{Ended, Over};
 use crate::seat::{Break, Command, Held, Seat, State};
@@ -108,8 +109,8 @@ pub fn give_up(session: &Weak<Session>, stream: u32, told: Command, worker: &Wor
 pub struct Taken {
     /// Whether it is the first one of its read.
     pub is_first: bool,
-    /// Whether the stream passed a limit of the parser.
-    pub passes_limit: bool,
+    /// Why the stream cannot be read any further, if it cannot.
+    pub fault: Option<Cause>,
 }
 
 impl Seat {
@@ -121,7 +122,11 @@ impl Seat {
         let mut books = worker.books.borrow_mut();
         let (tally, fanout) = books.of(self.role);
         tally.heads[1] += 1;
-        self.with(|inside| self.open(&mut inside.account, head, at_us, (tally, fanout), worker))
+        self.with(|inside| {
+            self.open(&mut inside.account, head, at_us, (tally, fanout), worker)?;
+            inside.decoder = decoder_of(head)?;
+            Ok(())
+        })
     }
 
     /// Content came, perhaps not the only piece of its read.
@@ -139,15 +144,13 @@ impl Seat {
                 at_us,
                 events: inside.fresh.events.into(),
             };
-            let passes_limit = inside.parser.feed(data, &mut intake).is_err();
+            let (decoder, parser) = (&mut inside.decoder, &mut inside.parser);
+            let fault = feed(decoder, parser, data, &mut intake).err();
             // One read brings no more than the read buffer holds.
             inside.fresh.events = u32::try_from(intake.events).unwrap_or(u32::MAX);
             let is_first = inside.fresh.bytes == 0;
             inside.fresh.bytes += u32::try_from(data.len()).unwrap_or(u32::MAX);
-            Taken {
-                is_first,
-                passes_limit,
-            }
+            Taken { is_first, fault }
         })
     }
 

@@ -329,6 +329,11 @@ pub const METRICS: &[Metric] = &[
         "wire_bytes",
         "Bytes read from connections, framing included.",
     ),
+    ratio(
+        "compression_ratio",
+        ("coded_bytes", "decoded_bytes"),
+        "Bytes of content with a content coding as they were sent, over the bytes of the event streams that came of them.",
+    ),
     counter("comments", Unit::Count, "reads", "Comments."),
     counter(
         "lost",

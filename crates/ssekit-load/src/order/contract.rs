@@ -18,6 +18,7 @@ pub(super) fn expectation(scenario: &LoadScenario) -> Expectation {
         status: Some(expect.status),
         content_type: Some(expect.content_type.to_ascii_lowercase())
             .filter(|text| !text.is_empty()),
+        codings: scenario.target.compression.0.clone(),
         interval_us: expect.interval.map(load::Time::us),
         sequence: expect.seq.as_ref().map(|seq| Sequence {
             place: place(seq.from, &seq.path),

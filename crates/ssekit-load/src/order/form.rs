@@ -107,6 +107,10 @@ impl Form {
                 ("Accept".to_owned(), "text/event-stream".to_owned()),
                 ("Cache-Control".to_owned(), "no-store".to_owned()),
             ]);
+            let offered = target.compression.0.join(", ");
+            if !offered.is_empty() {
+                fields.push(("Accept-Encoding".to_owned(), offered));
+            }
             target
                 .headers
                 .iter()

@@ -9,9 +9,8 @@ impl Order {
     /// Refuses what would silently be something else.
     pub(super) fn supported(&self) -> Result<(), LoadError> {
         let scenario = &self.scenario;
-        let (target, output) = (&scenario.target, &scenario.output);
+        let output = &scenario.output;
         let unsupported = [
-            (target.compression, "target.compression"),
             (output.trace_sample.is_some(), "output.trace_sample"),
             (
                 output.prometheus.as_ref().is_some_and(|asked| asked.native),

@@ -69,6 +69,10 @@ counters! {
     bytes,
     /// Bytes read from connections, framing included.
     wire_bytes,
+    /// Bytes of content with a content coding, as they were sent.
+    coded_bytes,
+    /// Bytes of the event streams that came of them.
+    decoded_bytes,
     /// Bytes of the data of events.
     data_bytes,
     /// Events with the sequence number that was declared.

@@ -17,6 +17,9 @@ const ALONE: u64 = 2 * 1024;
 /// The same over TLS, and on a connection with others: estimates.
 const ALONE_TLS: u64 = 40 * 1024;
 const SHARED: u64 = 3 * 1024;
+/// Memory of what undoes a content coding, in bytes: gzip and deflate, which take most while events are
+/// small; brotli and zstd grow to more with what they have seen.
+const DECODER: u64 = 44 * 1024;
 /// How long a closed connection keeps its port (TIME-WAIT on Linux), in microseconds.
 const TIME_WAIT_US: u64 = 60_000_000;
 
@@ -106,6 +109,8 @@ impl LoadPlan {
         let publishing = publishes * PUBLISHER_CONNECTIONS;
         let held = Demand::of_streams(flow.peak, scenario.sure_per_connection(), is_tls);
         let connections = held.peak_connections + publishing;
+        let is_coded = !scenario.target.compression.0.is_empty();
+        let decoders = if is_coded { flow.peak * DECODER } else { 0 };
         Demand {
             streams: self.planned(shard),
             peak_connections: connections,
@@ -114,6 +119,7 @@ impl LoadPlan {
             publications: publications(shard),
             events: self.events(scenario, flow.stream_seconds, publications(whole)),
             stream_seconds: flow.stream_seconds,
+            memory_bytes: held.memory_bytes + decoders,
             ..held
         }
     }

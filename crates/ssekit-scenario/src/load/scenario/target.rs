@@ -44,9 +44,9 @@ pub struct Target {
     pub source_ports: Option<String>,
     /// Receive buffer of each socket.
     pub recv_buffer: Option<Size>,
-    /// Whether content codings are offered.
+    /// Content codings to offer; none by default.
     #[serde(default)]
-    pub compression: bool,
+    pub compression: Compression,
     /// Longest wait for a connection and for a head; 30 s by default.
     pub timeout: Option<Time>,
 }
@@ -104,6 +104,51 @@ pub struct Tls {
     pub insecure: bool,
     /// Whether sessions are resumed; they are by default.
     pub resume: Option<bool>,
+}
+
+/// `target.compression`: `true` for every coding that can be undone, one coding, or a list in the order
+/// of preference; `false` and `"none"` for none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "WrittenCompression")]
+pub struct Compression(pub Vec<String>);
+
+impl Compression {
+    /// Codings that can be undone (RFC 9110 section 8.4.1, RFC 7932, RFC 8878).
+    pub const KNOWN: [&'static str; 4] = ["gzip", "deflate", "br", "zstd"];
+}
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected true, a content coding such as \"gzip\", or a list of them"
+)]
+enum WrittenCompression {
+    All(bool),
+    One(String),
+    Some(Vec<String>),
+}
+
+impl TryFrom<WrittenCompression> for Compression {
+    type Error = String;
+
+    fn try_from(written: WrittenCompression) -> Result<Self, String> {
+        let listed = match written {
+            WrittenCompression::All(true) => Self::KNOWN.map(str::to_owned).to_vec(),
+            WrittenCompression::All(false) => Vec::new(),
+            WrittenCompression::One(one) if one == "none" => Vec::new(),
+            WrittenCompression::One(one) => one.split(',').map(|s| s.trim().to_owned()).collect(),
+            WrittenCompression::Some(list) => list,
+        };
+        match listed
+            .iter()
+            .find(|name| !Self::KNOWN.contains(&name.as_str()))
+        {
+            Some(other) => Err(format!(
+                "{other:?} is no content coding that can be undone; there is gzip, deflate, br and zstd"
+            )),
+            None => Ok(Self(listed)),
+        }
+    }
 }
 
 /// When names are resolved.
