@@ -326,16 +326,10 @@ fn an_event_is_due_at_the_streams_of_its_topic_alone_and_one_withheld_is_missed(
 
 #[test]
 fn what_cannot_be_done_is_refused_and_not_left_out() {
-    {
-        let (text, what) = (
-            "[output]
-prometheus = { listen = \"127.0.0.1:0\", native = true }",
-            "output.prometheus.native",
-        );
-        let text = format!(
-            "[target]\nurl = \"http://127.0.0.1:9/\"\n{text}\n[[phase]]\nkind = \"ramp\"\nto = 1\nover = \"1s\"\n"
-        );
-        let error = order(&text).job().err().unwrap().to_string();
-        assert!(error.contains(what), "{error}");
-    }
+    let output = "[output]\nprometheus = { listen = \"127.0.0.1:0\", native = true }";
+    let text = format!(
+        "[target]\nurl = \"http://127.0.0.1:9/\"\n{output}\n[[phase]]\nkind = \"ramp\"\nto = 1\nover = \"1s\"\n"
+    );
+    let error = order(&text).job().err().unwrap().to_string();
+    assert!(error.contains("output.prometheus.native"), "{error}");
 }
