@@ -71,7 +71,7 @@ impl<'a> Case<'a> {
         let product = heads().find_map(product::named);
         let family = heads().find_map(Family::of).or_else(|| {
             let subject = options.subject.as_deref();
-            subject.and_then(Family::mentioned)
+            subject.and_then(Family::mentioned).or(options.family)
         });
         Self {
             options,

@@ -9,6 +9,8 @@ use ssekit_record::Level;
 use ssekit_scenario::HopExpectation;
 use url::Url;
 
+use crate::Family;
+
 /// How to look at a hop.
 #[derive(Debug, Clone)]
 pub struct ProxyOptions {
@@ -36,6 +38,8 @@ pub struct ProxyOptions {
     pub gate: Level,
     /// Name of the hop, where it is known: a product in it makes remedies exact.
     pub subject: Option<String>,
+    /// The product, where it is known and may not give itself away: HAProxy and Traefik do not.
+    pub family: Option<Family>,
     /// What is known of the hop: those findings turn nothing red.
     pub known: HopExpectation,
     /// Set to end the run early.
@@ -58,6 +62,7 @@ impl ProxyOptions {
             quick: false,
             gate: Level::Practice,
             subject: None,
+            family: None,
             known: HopExpectation::default(),
             stop: Arc::default(),
         }

@@ -23,6 +23,31 @@ pub(crate) enum Fault {
     Cache,
     /// A client that does not read does not slow the origin down.
     Reader,
+    /// One request becomes several.
+    Retries,
+    /// Statuses are changed.
+    Status,
+    /// Over HTTP/2 streams fare worse.
+    Http2,
+}
+
+/// What takes a stream past Varnish's cache and its fetches.
+const PIPE: &str = "Varnish, in VCL:\n    sub vcl_recv { if (req.http.Accept ~ \"text/event-stream\") { \
+                    return (pipe); } }\nand start varnishd with `-p pipe_timeout=3600`: a pipe ends after 60 s \
+                    of silence by default";
+
+/// What http-proxy-middleware wants of both ends: a second `on` would replace the first.
+macro_rules! middleware {
+    () => {
+        "or http-proxy-middleware, among its options:\n    \
+         on: {\n      \
+           proxyReq: (up, req, res) => {\n        \
+             res.on('close', () => up.destroy());\n        \
+             up.prependListener('error', () => { if (res.headersSent) res.destroy(); });\n      \
+           },\n      \
+           proxyRes: (up, req, res) => up.on('close', () => { if (!up.complete) res.destroy(); }),\n    \
+         },"
+    };
 }
 
 /// The lines for this product; `None` where only the general remedy is known.
@@ -47,6 +72,12 @@ pub(crate) fn lines(family: Family, fault: Fault) -> Option<&'static str> {
             "nginx, in the location of the stream (HTTP/1.0 has no way to tell):\n    \
              proxy_http_version 1.1;\n    proxy_set_header Connection \"\";"
         }
+        (F::Nginx, X::Retries) => {
+            "nginx, in the location of the stream:\n    proxy_next_upstream off;"
+        }
+        (F::Nginx, X::Status) => {
+            "nginx, in the location of the stream:\n    proxy_intercept_errors off;"
+        }
         (F::Nginx, X::Cache) => "nginx, in the location of the stream:\n    proxy_cache off;",
         (F::HaProxy, X::Held) => "haproxy, in `defaults` or the backend:\n    option http-no-delay",
         (F::HaProxy, X::Compression) => {
@@ -54,48 +85,69 @@ pub(crate) fn lines(family: Family, fault: Fault) -> Option<&'static str> {
              no-transform` from the origin"
         }
         (F::HaProxy, X::Idle) => "haproxy, in the backend:\n    timeout server 1h",
-        (F::HaProxy, X::ClientAbort) => "haproxy, in the backend:\n    option abortonclose",
+        (F::HaProxy, X::ClientAbort) => {
+            "haproxy, in `defaults` or the `listen` section (in a backend alone it has no effect):\n    option abortonclose"
+        }
+        (F::HaProxy, X::Http2) => {
+            "haproxy ends an HTTP/2 stream in order when the origin breaks off: offer HTTP/1.1 alone, on \
+             the `bind` line:\n    alpn http/1.1"
+        }
+        (F::HaProxy, X::Retries) => "haproxy, in the backend:\n    retry-on none",
         (F::Httpd, X::Held) => {
-            "httpd: `flushpackets=on` on the worker:\n    ProxyPass \"/events\" \
-             \"http://origin/events\" flushpackets=on"
+            "httpd passes events on by itself; a filter such as those of mod_ext_filter and mod_ratelimit \
+             holds them:\n    <Location \"/events\">\n        SetOutputFilter NONE\n    </Location>"
         }
         (F::Httpd, X::Compression | X::Transform) => {
             "httpd:\n    SetEnvIf Request_URI \"^/events\" no-gzip"
         }
         (F::Httpd, X::Idle) => {
-            "httpd, on the worker:\n    ProxyPass \"/events\" \"http://origin/events\" timeout=3600"
+            "httpd, before the ProxyPass of a shorter path:\n    ProxyPass \"/events\" \
+             \"http://origin/events\" timeout=3600"
         }
-        (F::Varnish, X::Held | X::Compression | X::Transform) => {
-            "Varnish, in VCL:\n    sub vcl_recv { if (req.http.Accept ~ \"text/event-stream\") { \
-             return (pipe); } }"
-        }
-        (F::Varnish, X::ClientAbort | X::Cache | X::Reader) => {
-            "Varnish, in VCL:\n    sub vcl_recv { if (req.http.Accept ~ \"text/event-stream\") { \
-             return (pipe); } }"
-        }
+        (
+            F::Varnish,
+            X::Held | X::Compression | X::Transform | X::ClientAbort | X::Cache | X::Reader,
+        ) => PIPE,
         (F::Varnish, X::Idle) => {
-            "Varnish, in the backend:\n    .between_bytes_timeout = 1h;\n    .first_byte_timeout = 1h;"
+            "Varnish, in the backend:\n    .between_bytes_timeout = 1h;\n    .first_byte_timeout = 1h;\nor, \
+             where the stream is piped, `varnishd -p pipe_timeout=3600`"
         }
-        (F::Caddy, X::Held) => {
-            "Caddy:\n    reverse_proxy origin {\n        flush_interval -1\n    }"
+        (F::Caddy, X::Held | X::Reader) => {
+            "Caddy: take `response_buffers` (2.6: `buffer_responses`) out of the `reverse_proxy` of the \
+             stream; without it event streams are flushed"
         }
         (F::Caddy, X::ClientAbort) => {
-            "Caddy 2.6: take `flush_interval -1` out, events are flushed without it; or upgrade to \
-             2.7 or later"
+            "Caddy before 2.9: take `flush_interval -1` out, events are flushed without it; or upgrade to \
+             2.9 or later"
         }
-        (F::Caddy, X::OriginAbort) => "Caddy 2.6: upgrade to 2.7 or later",
+        (F::Caddy, X::OriginAbort) => {
+            "Caddy 2.6: upgrade to 2.8 or later. Take `response_buffers` out of the `reverse_proxy` of \
+             the stream"
+        }
         (F::Caddy, X::Idle) => {
             "Caddy:\n    reverse_proxy origin {\n        transport http {\n            \
              read_timeout 1h\n        }\n    }"
         }
-        (F::Envoy, X::Held) => "Envoy: take the buffer filter out of the route of the stream",
-        (F::Envoy, X::Idle) => {
-            "Envoy, in the route of the stream:\n    route: { timeout: 0s, idle_timeout: 3600s }"
+        (F::Caddy, X::Lifetime) => {
+            "Caddy, in the global options:\n    servers {\n        timeouts {\n            write 0\n        \
+             }\n    }"
         }
-        (F::Envoy, X::Lifetime) => "Envoy, in the route of the stream:\n    route: { timeout: 0s }",
+        (F::Envoy, X::Held | X::Reader) => {
+            "Envoy: switch off what needs the whole response (file_system_buffer, a Lua filter that asks \
+             for body()), in the route of the stream by its name:\n    typed_per_filter_config:\n      \
+             envoy.filters.http.file_system_buffer:\n        \"@type\": \
+             type.googleapis.com/envoy.config.route.v3.FilterConfig\n        disabled: true"
+        }
+        (F::Envoy, X::Idle) => {
+            "Envoy, in the `route` of the stream:\n    timeout: 0s\n    idle_timeout: 3600s"
+        }
+        (F::Envoy, X::Lifetime) => {
+            "Envoy, in the `route` of the stream:\n    timeout: 0s\n    \
+             max_stream_duration: { max_stream_duration: 0s }"
+        }
+        (F::Envoy, X::Retries) => "Envoy, in the `route` of the stream: no `retry_policy`",
         (F::Traefik, X::Held) => {
-            "Traefik: take the buffering middleware out of the router of the stream, or set\n    \
-             loadBalancer: { responseForwarding: { flushInterval: 1ms } }"
+            "Traefik: take the buffering middleware out of the router of the stream"
         }
         (F::Traefik, X::Lifetime | X::Idle) => {
             "Traefik, on the entry point:\n    transport: { respondingTimeouts: { writeTimeout: 0s \
@@ -105,14 +157,16 @@ pub(crate) fn lines(family: Family, fault: Fault) -> Option<&'static str> {
             "Express: take the stream out of compression():\n    compression({ filter: (req, res) => \
              !/event-stream/.test(res.getHeader('Content-Type')) })"
         }
-        (F::Node, X::ClientAbort) => {
+        (F::Node, X::ClientAbort) => concat!(
             "http-proxy 1.18: it does not see a client leave on Node 16 and later; add\n    \
-             proxy.on('proxyReq', (up, req, res) => res.on('close', () => up.destroy()))"
-        }
-        (F::Node, X::OriginAbort) => {
+             proxy.on('proxyReq', (up, req, res) => res.on('close', () => up.destroy()));\n",
+            middleware!()
+        ),
+        (F::Node, X::OriginAbort) => concat!(
             "http-proxy: add\n    proxy.on('proxyRes', (up, req, res) => up.on('close', () => { if \
-             (!up.complete) res.destroy(); }))"
-        }
+             (!up.complete) res.destroy(); }));\n",
+            middleware!()
+        ),
         (F::TrafficServer, X::Idle) => {
             "Traffic Server, in records.config:\n    \
              CONFIG proxy.config.http.transaction_no_activity_timeout_out INT 3600"

@@ -10,6 +10,8 @@ pub(crate) struct Shape {
     pub kind: Release,
     /// Size of a block, where they come in blocks.
     pub block: Option<u64>,
+    /// Bytes that have to be there before a stream flows, where only the first are held.
+    pub first: Option<u64>,
     pub delivery: Delivery,
     pub late: usize,
 }
@@ -24,9 +26,11 @@ impl Shape {
         } else {
             held(&slow, fast, bar_us)
         };
+        let is_held = kind == Release::UntilClose;
         Self {
             kind,
             block,
+            first: fast.filter(|_| is_held).and_then(first),
             delivery: slow,
             late,
         }
@@ -59,7 +63,13 @@ impl Shape {
                 format!("{late} arrived late, each on its own (median {median}, worst {worst})")
             }
             Release::UntilClose => {
-                format!("{late} arrived together when the origin closed, the first {worst} late")
+                let first = self.first.map_or(String::new(), |first| {
+                    let first = grouped(first);
+                    format!("; a stream flows once {first} bytes are there")
+                });
+                format!(
+                    "{late} arrived together when the origin closed, the first {worst} late{first}"
+                )
             }
             Release::Block => format!(
                 "{late} arrived late, {} bytes at a time (median {median}, worst {worst}); what \
@@ -93,7 +103,8 @@ fn held(slow: &Delivery, fast: Option<&Delivery>, bar_us: u64) -> (Release, Opti
     let all_at_close = slow
         .late(bar_us)
         .all(|(_, piece)| slow.waited_for_close(piece));
-    let fast_burst = fast.and_then(|fast| median(fast.burst_sizes()));
+    let in_blocks = fast.filter(|fast| first(fast).is_none());
+    let fast_burst = in_blocks.and_then(|fast| median(fast.burst_sizes()));
     if all_at_close {
         return match fast_burst {
             Some(size) => (Release::Block, Some(size)),
@@ -119,6 +130,16 @@ fn held(slow: &Delivery, fast: Option<&Delivery>, bar_us: u64) -> (Release, Opti
     } else {
         (Release::Delayed, None)
     }
+}
+
+/// What a hop gathers of a stream before it lets it flow: a first burst of many pieces, and then each
+/// piece on its own.
+fn first(fast: &Delivery) -> Option<u64> {
+    let sizes = fast.burst_sizes();
+    let (first, rest) = sizes.split_first()?;
+    let piece = fast.pieces.iter().map(|piece| piece.bytes).max()?;
+    let flows = median(rest.to_vec()) == Some(piece);
+    (flows && *first >= 4 * piece).then_some(*first)
 }
 
 /// The size of the blocks that slow events come in. A wait ends between two events, whatever their
@@ -237,6 +258,20 @@ mod tests {
             shape.told().contains("4,096 bytes at a time"),
             "{}",
             shape.told()
+        );
+    }
+
+    #[test]
+    fn what_flows_once_it_began_comes_in_no_blocks() {
+        let slow = delivery(&[2000; 5]);
+        let mut fast = delivery(&[800, 800, 800, 900, 1000]);
+        fast.bursts = vec![(65_536, 800_000), (40, 900_000), (40, 1_000_000)];
+        let shape = Shape::of(slow, Some(&fast), 50_000);
+        assert_eq!((shape.kind, shape.block), (Release::UntilClose, None));
+        let told = shape.told();
+        assert!(
+            told.ends_with("flows once 65,536 bytes are there"),
+            "{told}"
         );
     }
 

@@ -2,6 +2,8 @@
 //! scenario says. One that is not installed shows as ignored, with what is missing; with
 //! `SSEKIT_REQUIRE_PEERS=1` it fails.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+mod hop;
+
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 use ssekit_scenario::HopScenario;
@@ -16,7 +18,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // A few at a time: a run mostly waits, but what is judged is when things arrive.
     arguments.test_threads = Some(2);
-    let required = std::env::var_os("SSEKIT_REQUIRE_PEERS").is_some_and(|value| value == "1");
+    let required = hop::is_required();
     let trials = folders()
         .into_iter()
         .map(|folder| trial(folder, required))
@@ -25,8 +27,7 @@ fn main() -> ExitCode {
 }
 
 fn folders() -> Vec<PathBuf> {
-    let proxies = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/proxies");
-    let entries = std::fs::read_dir(proxies).expect("the repository has scenarios/proxies");
+    let entries = std::fs::read_dir(hop::proxies()).expect("the repository has scenarios/proxies");
     let folders = entries.map(|entry| entry.expect("it can be listed").path());
     let mut folders: Vec<_> = folders.filter(|path| path.is_dir()).collect();
     folders.sort();
@@ -37,7 +38,7 @@ fn folders() -> Vec<PathBuf> {
 fn trial(folder: PathBuf, required: bool) -> Trial {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let name = name.into_owned();
-    let absence = HopScenario::load(&folder).map_or(None, |hop| absence(&hop));
+    let absence = hop::absence(&folder);
     let kind = absence.clone().unwrap_or_default();
     let ignored = absence.is_some() && !required;
     Trial::test(name, move || match absence {
@@ -46,16 +47,6 @@ fn trial(folder: PathBuf, required: bool) -> Trial {
     })
     .with_kind(kind)
     .with_ignored_flag(ignored)
-}
-
-/// What is missing to run a hop, and how to get it.
-fn absence(hop: &HopScenario) -> Option<String> {
-    let subject = hop.subject(([127, 0, 0, 1], 1).into())?;
-    let missing = subject.missing();
-    (!missing.is_empty()).then(|| {
-        let missing = missing.join(", ");
-        format!("needs {missing}; install: .ci/subjects {}", hop.name)
-    })
 }
 
 /// What is wrong twice in a row is wrong: times on a busy machine.

@@ -4,5 +4,9 @@ const { createProxyMiddleware } = require('http-proxy-middleware');
 
 const [port, origin] = process.argv.slice(2);
 express()
-  .use(createProxyMiddleware({ target: `http://${origin}` }))
+  .use(
+    createProxyMiddleware({
+      target: `http://${origin}`,
+    }),
+  )
   .listen(Number(port), '127.0.0.1');

@@ -6,6 +6,7 @@ use crate::case::{Case, Seen};
 use crate::delivery::{Delivery, delay};
 use crate::judgement::Judgement;
 use crate::plan::{FLOOD, SIZES};
+use crate::product::Family;
 use crate::remedy::Fault;
 use crate::shape::{Shape, grouped, significant, span};
 
@@ -82,10 +83,30 @@ fn first_late(shape: &Shape, seen: &Seen) -> Option<u64> {
 /// With the lines for the product, where there are any.
 pub(super) fn mend(case: &Case<'_>, judgement: Judgement, fault: Fault) -> Judgement {
     let lines = case.family.and_then(|f| crate::remedy::lines(f, fault));
-    match lines {
-        Some(lines) => judgement.remedy(lines),
-        None => judgement,
+    let kernel = (fault == Fault::Held && waits_for_kernel(case)).then_some(KERNEL);
+    let said: Vec<&str> = lines.into_iter().chain(kernel).collect();
+    if said.is_empty() {
+        return judgement;
     }
+    judgement.remedy(said.join("\n"))
+}
+
+/// A wait that another hop than the one that names itself is known for.
+const KERNEL: &str = "A wait of up to about 200 ms is the way of HAProxy without `option http-no-delay`: \
+                      it may be one of several hops here.";
+/// The longest such wait, in microseconds, with some for a busy machine.
+const KERNEL_WAIT_US: u64 = 260_000;
+
+/// Whether small events wait no longer than a kernel waits for more to send, behind a hop that is not
+/// known to let it.
+fn waits_for_kernel(case: &Case<'_>) -> bool {
+    let known = case.family == Some(Family::HaProxy);
+    let shape = case.release().filter(|_| !known);
+    shape.is_some_and(|shape| {
+        let some = matches!(shape.kind, Release::Coalesced | Release::Delayed);
+        let worst = shape.delivery.delays().into_iter().max();
+        some && worst.is_some_and(|worst| (100_000..=KERNEL_WAIT_US).contains(&worst))
+    })
 }
 
 pub(super) fn large(case: &Case<'_>) -> Judgement {
@@ -141,8 +162,11 @@ pub(super) fn large_of(case: &Case<'_>, probe: &'static str) -> Judgement {
 }
 
 /// Sizes of the single events that were late, and by how much; `None` for those that never came. The
-/// first, small one only brings the head.
+/// first, small one only brings the head. One by chance does not count.
 fn late_sizes(delivery: &Delivery, bar_us: u64) -> Vec<(u64, Option<u64>)> {
+    if significant(delivery, bar_us) == 0 {
+        return Vec::new();
+    }
     let late = delivery.late(bar_us).filter(|(at, _)| *at > 0);
     late.map(|(_, piece)| (piece.bytes, delay(piece))).collect()
 }
@@ -289,8 +313,8 @@ pub(super) fn accel(case: &Case<'_>) -> Judgement {
             "it switches the hop's buffering off; the field is {fate}"
         )),
         (_, true) if consumed => Judgement::warn(format!(
-            "the field is consumed and {what} held back all the same: the hop that heeds it has \
-             another one in front of it"
+            "the field is consumed and {what} held back all the same: the hop that heeds it is not \
+             the one that holds back"
         )),
         (_, true) => Judgement::info(format!(
             "it changes nothing: {what} held back all the same, and the field is {fate}"
@@ -299,11 +323,12 @@ pub(super) fn accel(case: &Case<'_>) -> Judgement {
 }
 
 pub(super) fn slow_reader(case: &Case<'_>) -> Judgement {
-    let seen = match case.stream("flood") {
-        Ok(seen) => seen,
-        Err(judgement) => return judgement,
-    };
-    let taken = seen.visit().map_or(0, |visit| visit.taken);
+    // One that took it all and then gave up has taken it all the same.
+    let taken = case.seen("flood").and_then(Seen::visit);
+    let taken = taken.map_or(0, |visit| visit.taken);
+    if let (Err(judgement), ..SWALLOWED) = (case.stream("flood"), taken) {
+        return judgement;
+    }
     let mib = format!("{:.1} MiB", taken as f64 / f64::from(1 << 20));
     if taken < SWALLOWED {
         return Judgement::pass(format!(
@@ -343,6 +368,26 @@ mod tests {
         got_us: Some(0),
         bytes: 0,
     };
+
+    #[test]
+    fn one_size_is_held_only_if_it_waited_for_something() {
+        let sizes = |got: [u64; 4]| {
+            let pieces = (0..).zip(got).map(|(n, got)| Piece {
+                sent_us: n * 300_000,
+                got_us: Some(got * 1_000),
+                bytes: 40 << n,
+            });
+            let delivery = Delivery {
+                pieces: pieces.collect(),
+                ..Delivery::default()
+            };
+            let late = late_sizes(&delivery, 50_000);
+            late.iter().map(|(size, _)| *size).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes([0, 300, 694, 900]), [0; 0], "a busy machine");
+        assert_eq!(sizes([0, 300, 900, 900]), [160], "held for the next");
+        assert_eq!(sizes([0, 394, 694, 900]), [80, 160]);
+    }
 
     #[test]
     fn what_was_not_sent_is_not_called_prompt() {

@@ -4,8 +4,9 @@ use ssekit_http::HttpChoice;
 use ssekit_record::{EndKind, HttpVersion, Verdict};
 
 use crate::case::{Case, Seen};
-use crate::check::delivery::{large_of, too_noisy};
+use crate::check::delivery::{large_of, mend, too_noisy};
 use crate::judgement::Judgement;
+use crate::remedy::Fault;
 use crate::shape::Shape;
 
 pub(super) fn same(case: &Case<'_>) -> Judgement {
@@ -63,7 +64,10 @@ fn over_http2(case: &Case<'_>, seen: &Seen) -> Result<Judgement, Judgement> {
         return Ok(Judgement::pass(compared(&shape, case.holds_small())));
     }
     let text = format!("over HTTP/2, unlike HTTP/1.1: {}", wrong.join("; "));
-    Err(too_noisy(case).unwrap_or_else(|| Judgement::warn(text).seen("h2-release", None, "HTTP/2")))
+    Err(too_noisy(case).unwrap_or_else(|| {
+        let judgement = Judgement::warn(text).seen("h2-release", None, "HTTP/2");
+        mend(case, judgement, Fault::Http2)
+    }))
 }
 
 /// What events do over HTTP/2 where that is no worse than over HTTP/1.1, which holds them or not.

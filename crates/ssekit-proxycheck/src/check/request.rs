@@ -1,8 +1,10 @@
 //! Whether requests and statuses go through as they are.
 
 use crate::case::{Case, Seen};
+use crate::check::delivery::mend;
 use crate::judgement::Judgement;
 use crate::plan::{MOVED, RETRY_AFTER};
+use crate::remedy::Fault;
 
 pub(super) fn retries(case: &Case<'_>) -> Judgement {
     let scenes = [
@@ -37,7 +39,7 @@ pub(super) fn retries(case: &Case<'_>) -> Judgement {
     for (probe, text) in &wrong {
         judgement = judgement.seen(probe, None, text.clone());
     }
-    judgement
+    mend(case, judgement, Fault::Retries)
 }
 
 pub(super) fn statuses(case: &Case<'_>) -> Judgement {
@@ -81,7 +83,7 @@ pub(super) fn statuses(case: &Case<'_>) -> Judgement {
     for (probe, text) in &wrong {
         judgement = judgement.seen(probe, None, text.clone());
     }
-    judgement
+    mend(case, judgement, Fault::Status)
 }
 
 /// What is wrong with the field that gives this status its meaning.

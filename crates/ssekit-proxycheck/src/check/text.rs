@@ -52,9 +52,8 @@ const NGINX: (&str, &str) = (
 
 /// What unbuffers a hop whose product is not known.
 const UNBUFFER: &str = "Switch response buffering off for this route. nginx: `proxy_buffering off;` \
-    and `proxy_http_version 1.1;`; HAProxy: `option http-no-delay`; Apache httpd: \
-    `flushpackets=on`; Varnish: `return (pipe)`; Caddy: `flush_interval -1`; Envoy and Traefik: no \
-    buffer filter or buffering middleware.";
+    and `proxy_http_version 1.1;`; HAProxy: `option http-no-delay`; Varnish: `return (pipe)`; Apache \
+    httpd, Caddy, Envoy and Traefik pass events on unless a filter or middleware collects responses.";
 
 /// Every check, in the order of reports.
 pub(crate) static RULES: [Rule; 20] = [
@@ -149,8 +148,8 @@ pub(crate) static RULES: [Rule; 20] = [
         )],
         impact: "Behind two hops the inner one takes the field away, and the outer one goes on \
                  buffering.",
-        remedy: "Set `proxy_buffering off;` on the outer hop, or let the inner one pass the field on \
-                 (`proxy_pass_header X-Accel-Buffering;`).",
+        remedy: "Switch buffering off on the other hop too. Where nginx stands behind nginx, the inner one \
+                 can pass the field on (`proxy_pass_header X-Accel-Buffering;`).",
         good: "X-Accel-Buffering: no from the origin, events at once",
         bad: "the field is gone and events are late",
         judge: delivery::accel,

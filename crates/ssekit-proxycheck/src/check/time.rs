@@ -37,22 +37,35 @@ impl Idle {
     }
 }
 
+/// The origin's side closes at least this long after the beginning where the hop ends a stream, in
+/// microseconds: some hops close it after the request.
+const REQUEST_US: u64 = 50_000;
+/// A hop that ends a stream tells the client within this, in microseconds: Envoy waits for one second.
+const TOLD_US: u64 = 1_500_000;
+
+/// When the hop gave a stream up: it may have told the origin at `left_us`, before the client.
+fn given_up(left_us: Option<u64>, from_us: u64, ended_us: u64) -> u64 {
+    let told = from_us + REQUEST_US..ended_us;
+    let left = left_us.filter(|left| told.contains(left) && ended_us - left <= TOLD_US);
+    left.unwrap_or(ended_us)
+}
+
 /// Whether the client's stream was ended before the origin ended it, and how long after `from_us`.
 fn cut(seen: &Seen, from_us: u64) -> Option<(u64, String)> {
     let visit = seen.visit()?;
     let end = &seen.sight.transcript.end;
     let ended = seen.sight.ended_us();
     let whole = visit.ended_us.is_some_and(|closed| ended >= closed) && visit.failed_us.is_none();
+    let left = [visit.closed_us, visit.failed_us]
+        .into_iter()
+        .flatten()
+        .min();
     let how = match end.kind {
         EndKind::Clean => "with a clean end",
         EndKind::Truncated => "by breaking it off",
         EndKind::Reset => "by a reset",
         EndKind::Left => {
             // The client still waited: the origin alone may have been left.
-            let left = [visit.closed_us, visit.failed_us]
-                .into_iter()
-                .flatten()
-                .min();
             let before = left.filter(|left| visit.ended_us.is_none_or(|end| *left < end));
             return before.map(|at| {
                 let how = "towards the origin alone: the client is told nothing";
@@ -61,7 +74,12 @@ fn cut(seen: &Seen, from_us: u64) -> Option<(u64, String)> {
         }
         _ => "by an error",
     };
-    (!whole).then(|| (ended.saturating_sub(from_us), how.to_owned()))
+    let at = given_up(left, from_us, ended);
+    let how = match ended - at {
+        0..100_000 => how.to_owned(),
+        later => format!("{how}, which the client learns {} later", span(later)),
+    };
+    (!whole).then(|| (at.saturating_sub(from_us), how))
 }
 
 /// What the silent stream showed, if it was looked at.
@@ -158,5 +176,21 @@ pub(super) fn lifetime(case: &Case<'_>) -> Judgement {
                 "--lifetime TIME looks at a busy stream for that long{lived}"
             ))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_over_when_the_hop_tells_one_side() {
+        let (from, ended) = (1_000_000, 4_000_000);
+        let at = |left| given_up(left, from, ended);
+        assert_eq!(at(None), ended);
+        assert_eq!(at(Some(3_000_000)), 3_000_000, "Envoy");
+        assert_eq!(at(Some(1_000_200)), ended, "closed after the request");
+        assert_eq!(at(Some(2_000_000)), ended, "too long before");
+        assert_eq!(at(Some(5_000_000)), ended, "the client left first");
     }
 }

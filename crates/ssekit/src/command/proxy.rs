@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum as _};
 use indicatif::{ProgressBar, ProgressStyle};
 use ssekit_launch::{launch, version};
-use ssekit_proxycheck::{Progress, ProxyError, ProxyOptions, Stand, compare};
+use ssekit_proxycheck::{Family, Progress, ProxyError, ProxyOptions, Stand, compare};
 use ssekit_record::{ExitCode, Level, ProxyRecord};
 use ssekit_report::{github, html, proxy, terminal};
 use ssekit_scenario::{Demand, HopExpectation, HopScenario};
@@ -217,6 +217,7 @@ impl Arguments {
         options.quick = self.quick;
         options.gate = self.level;
         options.subject = subject;
+        options.family = scenario.start.as_deref().and_then(Family::mentioned);
         Ok(options)
     }
 
