@@ -77,7 +77,8 @@ impl Distribution {
     /// The value that this share of the samples, from 0 to 1, does not exceed; 0 where there is no
     /// sample.
     pub fn quantile(&self, share: f64) -> u64 {
-        self.0.value_at_quantile(share)
+        // 99.9 / 100 is a little more than 0.999, and must not be the sample after the right one.
+        self.0.value_at_quantile(share * (1.0 - 4.0 * f64::EPSILON))
     }
 
     /// How many samples are larger than this, to the digits kept.
@@ -149,6 +150,22 @@ mod tests {
         let read = Distribution::decode(&all.encode()).unwrap();
         assert_eq!(read, all);
         assert_eq!((read.count(), read.max()), (all.count(), all.max()));
+    }
+
+    #[test]
+    fn a_share_that_is_a_whole_number_of_samples_is_that_sample() {
+        for count in [1000_u64, 10_000, 100_000] {
+            let mut samples = Distribution::new(5);
+            (1..=count).for_each(|value| samples.record(value));
+            for percent in [99.9, 7.0, 50.0, 99.0, 100.0, 0.1] {
+                let rank = (percent * count as f64 / 100.0).round() as u64;
+                assert_eq!(
+                    samples.quantile(percent / 100.0),
+                    rank,
+                    "p{percent} of {count}"
+                );
+            }
+        }
     }
 
     #[test]
