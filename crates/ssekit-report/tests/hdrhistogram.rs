@@ -57,8 +57,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let required = std::env::var_os("SSEKIT_REQUIRE_PEERS").is_some_and(|value| value == "1");
     let python = python();
-    let tests: [(&str, fn(&Path) -> Result<(), Failed>); 2] =
-        [("payloads of a record", payloads), ("interval log", log)];
+    let tests: [(&str, Test); 2] = [("payloads of a record", payloads), ("interval log", log)];
     let trials = tests.into_iter().map(|(name, test)| {
         let is_ignored = python.is_none() && !required;
         let name = match is_ignored {
@@ -107,8 +106,11 @@ fn samples(digits: u8, seed: u64) -> MetricValue {
     }
 }
 
-/// What the library says of each name: count, least, largest and percentiles.
-type Answer = BTreeMap<String, (u64, u64, u64, Vec<u64>)>;
+/// Count, least, largest and percentiles.
+type Figures = (u64, u64, u64, Vec<u64>);
+/// What the library says of each name.
+type Answer = BTreeMap<String, Figures>;
+type Test = fn(&Path) -> Result<(), Failed>;
 
 fn ask(python: &Path, script: &str, more: Option<&Path>, input: &str) -> Result<Answer, Failed> {
     use std::io::Write as _;
@@ -135,7 +137,7 @@ fn ask(python: &Path, script: &str, more: Option<&Path>, input: &str) -> Result<
     lines.collect()
 }
 
-fn expected(samples: &Distribution) -> (u64, u64, u64, Vec<u64>) {
+fn expected(samples: &Distribution) -> Figures {
     let at = PERCENTILES
         .iter()
         .map(|share| samples.quantile(share / 100.0));
