@@ -134,6 +134,9 @@ fn summary(case: &Case<'_>, checks: &[Finding], red: &[&str], outcome: CheckOutc
     let first = match kind {
         Some(Release::Immediate) => "The hop passes small events on as they come".to_owned(),
         Some(_) => format!("The hop holds events back: {told}"),
+        None if release.is_some_and(|f| f.verdict == Verdict::Warn) => {
+            format!("The hop lets no event through: {told}")
+        }
         None => format!("Delivery could not be judged: {told}"),
     };
     let first = if case.is_of_views {

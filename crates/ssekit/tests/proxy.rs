@@ -4,11 +4,11 @@
 
 mod peer;
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use assert_cmd::cargo::cargo_bin_cmd;
 use peer::{Served, raw, send, until_left};
@@ -101,6 +101,48 @@ fn a_hop_that_stops_forwarding_is_accused_of_nothing_else() {
         assert!(said.contains(says), "{says}: {said}");
         assert_eq!(exit, Some(code), "{said}");
     }
+}
+
+/// A hop that collects a whole response, and gives up on one that takes long.
+#[test]
+fn a_hop_that_fails_slow_streams_is_found() {
+    let (via, port) = hop(|request, peer, _, port| {
+        let mut origin = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        send(&mut origin, request);
+        let end = Instant::now() + Duration::from_millis(500);
+        let mut answer = Vec::new();
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            origin
+                .set_read_timeout(Some(left.max(Duration::from_millis(1))))
+                .unwrap();
+            let mut bytes = [0; 4096];
+            match origin.read(&mut bytes) {
+                Ok(0) => return peer.write_all(&answer).unwrap_or(()),
+                Ok(n) => answer.extend_from_slice(&bytes[..n]),
+                Err(_) => break,
+            }
+        }
+        send(
+            peer,
+            "HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\n\r\n",
+        );
+    });
+    let output = proxy(&[
+        "--via",
+        &via,
+        "--listen",
+        &port.to_string(),
+        "--quick",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let record = record(&output);
+    let summary = record["summary"].as_str().unwrap();
+    assert!(
+        summary.starts_with("The hop lets no event through: none of"),
+        "{summary}"
+    );
 }
 
 /// One that goes away for the last request alone would be found at the end.

@@ -103,10 +103,14 @@ fn waits_for_kernel(case: &Case<'_>) -> bool {
     let known = case.family == Some(Family::HaProxy);
     let shape = case.release().filter(|_| !known);
     shape.is_some_and(|shape| {
-        let some = matches!(shape.kind, Release::Coalesced | Release::Delayed);
         let worst = shape.delivery.delays().into_iter().max();
-        some && worst.is_some_and(|worst| (100_000..=KERNEL_WAIT_US).contains(&worst))
+        worst.is_some_and(|worst| is_kernels(shape.kind, worst))
     })
+}
+
+fn is_kernels(kind: Release, worst_us: u64) -> bool {
+    let some = matches!(kind, Release::Coalesced | Release::Delayed);
+    some && (100_000..=KERNEL_WAIT_US).contains(&worst_us)
 }
 
 pub(super) fn large(case: &Case<'_>) -> Judgement {
@@ -368,6 +372,13 @@ mod tests {
         got_us: Some(0),
         bytes: 0,
     };
+
+    #[test]
+    fn a_short_wait_points_at_a_hop_behind() {
+        assert!(is_kernels(Release::Coalesced, 208_000));
+        assert!(!is_kernels(Release::Coalesced, 600_000));
+        assert!(!is_kernels(Release::UntilClose, 208_000));
+    }
 
     #[test]
     fn one_size_is_held_only_if_it_waited_for_something() {
