@@ -1,14 +1,13 @@
 //! What streams, their returns and the generator are held to, in the words of the
 //! engine.
 
-use ssekit_proto::Backoff;
 use ssekit_scenario::load::{
     self, Clock, Jitter, LoadScenario, OnBreach, OnEof, SeqScope, StampKind, StampUnit, StreamEnd,
 };
 
 use crate::expectation::{End, Expectation, Published, Sequence};
 use crate::job::Validity;
-use crate::reconnect::ReconnectPolicy;
+use crate::reconnect::{Growth, ReconnectPolicy};
 use crate::stamp::Place;
 use crate::tokens::TokenPlaces;
 
@@ -73,13 +72,9 @@ pub(super) fn reconnect(given: &load::Reconnect) -> ReconnectPolicy {
     ReconnectPolicy {
         enabled: given.policy != load::ReconnectPolicy::None,
         refusals_final: !is_custom,
-        backoff: is_custom.then(|| Backoff {
-            base_ms,
-            factor: given
-                .factor
-                .map_or(2, |factor| factor.round().max(1.0) as u32),
+        growth: is_custom.then(|| Growth {
+            factor: given.factor.unwrap_or(2.0).max(1.0),
             cap_ms: given.max.map_or(60_000, ms),
-            jitter_percent: 0,
         }),
         jitter: match given.jitter.unwrap_or_default() {
             Jitter::None => (1.0, 1.0),
