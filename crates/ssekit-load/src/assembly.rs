@@ -46,7 +46,7 @@ pub(crate) struct Assembly<'a> {
 
 impl<'a> Assembly<'a> {
     pub fn new(job: &'a Job, clock: Clock) -> Self {
-        let tally = || Tally::new(job.digits);
+        let tally = || Tally::new(job.precision);
         Self {
             job,
             clock,
@@ -100,7 +100,8 @@ impl<'a> Assembly<'a> {
         self.clock_step_us = self.clock_step_us.max(self.clock.step_us());
         let row = self.row((start, end), phase, streams, &sums);
         if end > start {
-            self.rows.push(self.kept(&row));
+            let kept = self.kept(&row);
+            self.append(kept);
         }
         self.search(phase, &sums, &parts);
         self.waiting = waiting(&parts);
@@ -220,7 +221,8 @@ impl<'a> Assembly<'a> {
     /// Keeps a row that others added up.
     pub fn keep(&mut self, row: &Row) {
         self.end_us = self.end_us.max(row.end_us);
-        self.rows.push(self.kept(row));
+        let kept = self.kept(row);
+        self.append(kept);
         self.thin();
     }
 

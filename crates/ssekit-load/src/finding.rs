@@ -2,6 +2,8 @@
 
 use ssekit_record::{Aborted, Generator, LoadFinding, LoadRecord, ThresholdResult, Verdict};
 
+use ssekit_record::quantity::show_us;
+
 use crate::cause::Cause;
 use crate::dial::Sharing;
 use crate::expectation::BURST_WINDOW_US;
@@ -27,6 +29,7 @@ pub(crate) fn judge(record: &mut LoadRecord, job: &Job, run: &Tally, ending: End
     record.findings.extend(shared(job, run));
     record.findings.extend(generator(record, job, run, &ending));
     record.findings.extend(search(record, job));
+    record.findings.extend(beyond(job, run));
     record.findings.extend(record.away());
     let thresholds = job.thresholds.iter();
     record.thresholds = thresholds
@@ -44,6 +47,20 @@ pub(crate) fn judge(record: &mut LoadRecord, job: &Job, run: &Tally, ending: End
     }
     record.outcome = record.judged(ending.interrupted);
     record.summary = summary(record);
+}
+
+/// Samples were longer than histograms tell apart.
+fn beyond(job: &Job, run: &Tally) -> Option<LoadFinding> {
+    let count = run.count.beyond;
+    let most = show_us(job.precision.max_us as f64);
+    (count > 0).then(|| LoadFinding {
+        id: "samples.beyond".into(),
+        verdict: Verdict::Warn,
+        detail: format!(
+            "{count} samples were longer than {most} (histogram.max) and count as that time: where a percentile \
+             is as long, it was longer."
+        ),
+    })
 }
 
 /// A threshold ended the run. What came between that and the end does not mend it.

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use ssekit_record::{ScenarioSummary, Shard, Threshold};
 use ssekit_scenario::load::Demand;
 
+use crate::precision::Precision;
 use crate::publisher::Publisher;
 use crate::shift::Script;
 use crate::worker::Role;
@@ -35,8 +36,10 @@ pub struct Job {
     pub thresholds: Vec<Threshold>,
     /// What the generator must keep.
     pub validity: Validity,
-    /// Significant decimal digits of histograms.
-    pub digits: u8,
+    /// What histograms tell apart.
+    pub precision: Precision,
+    /// Length of a row of the series, in microseconds.
+    pub row_us: u64,
     /// Threads.
     pub workers: usize,
     /// Storms in order.
@@ -168,12 +171,13 @@ impl Job {
         wanted.clamp(1, processors.saturating_sub(1).max(1))
     }
 
-    /// Ends of intervals: each second, and each end of a phase.
+    /// Ends of intervals: each second, or row of the series where that is shorter, and each end of a phase.
     pub(crate) fn cuts(&self) -> Vec<u64> {
         const SECOND: u64 = 1_000_000;
         let mut cuts: Vec<u64> = self.phases.iter().map(|phase| phase.end_us).collect();
         let end = cuts.last().copied().unwrap_or(0);
-        cuts.extend((1..=end / SECOND).map(|second| second * SECOND));
+        let every = self.row_us.clamp(1, SECOND);
+        cuts.extend((1..=end / every).map(|number| number * every));
         cuts.extend(self.search.iter().flat_map(Search::cuts));
         cuts.retain(|cut| *cut > 0);
         cuts.sort_unstable();

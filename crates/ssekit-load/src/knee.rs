@@ -7,6 +7,7 @@ use ssekit_record::{Capacity, CapacityStep, PopulationScope};
 use crate::cause::Cause;
 use crate::job::{Job, Search, Validity};
 use crate::metric::Metric;
+use crate::precision::Precision;
 use crate::scope::scope;
 use crate::seat::State;
 use crate::shift::Interval;
@@ -107,7 +108,7 @@ impl Knee {
             start_us: step.span_us.0,
             end_us: step.span_us.1,
             saturated: step.saturated(&job.validity),
-            all: scope(&Tally::sum(&step.tallies, job.digits), is_wanted),
+            all: scope(&Tally::sum(&step.tallies, job.precision), is_wanted),
             populations: step.populations(job, is_wanted),
             ..CapacityStep::default()
         });
@@ -144,7 +145,7 @@ impl Step {
     /// The resource of the generator that was at its limit, if one was.
     fn saturated(&self, limits: &Validity) -> Option<String> {
         let ms = |us: u64| us as f64 / 1000.0;
-        let all = Tally::sum(&self.tallies, 3);
+        let all = Tally::sum(&self.tallies, Precision::default());
         for (cause, what) in [
             (Cause::NoDescriptor, "file descriptors"),
             (Cause::NoPort, "ports"),

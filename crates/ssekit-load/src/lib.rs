@@ -44,6 +44,7 @@ mod over;
 mod poller;
 mod pool;
 mod port;
+mod precision;
 mod preflight;
 mod publisher;
 mod punctuality;

@@ -111,6 +111,22 @@ pub enum Metric {
 }
 
 impl Metric {
+    /// Whether its samples are times.
+    #[inline]
+    pub fn is_time(self) -> bool {
+        !matches!(
+            self,
+            Self::ReconnectAttempts
+                | Self::EventsPerRead
+                | Self::EventSize
+                | Self::EventsPerStream
+                | Self::SpreadRatio
+                | Self::Chunks
+                | Self::Tokens
+                | Self::BatchRatio
+        )
+    }
+
     /// All of them in order, with their names in the dictionary of records.
     pub const ALL: [(Self, &'static str); 52] = [
         (Self::ScheduleLag, "schedule_lag"),
@@ -170,13 +186,16 @@ impl Metric {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
     use super::*;
 
     #[test]
     fn each_has_its_place_and_a_name_of_the_dictionary() {
         for (index, (metric, name)) in Metric::ALL.into_iter().enumerate() {
             assert_eq!(metric as usize, index);
-            assert!(ssekit_record::Metric::named(name).is_some(), "{name}");
+            let entry = ssekit_record::Metric::named(name).expect(name);
+            let is_time = entry.unit == ssekit_record::Unit::Us;
+            assert_eq!(metric.is_time(), is_time, "{name}");
         }
     }
 }

@@ -20,6 +20,7 @@ use self::schedule::{acts, phases, search, storms};
 use crate::error::LoadError;
 use crate::expectation::Expectation;
 use crate::job::{Job, Population};
+use crate::precision::Precision;
 use crate::subscriber::Pace;
 use crate::worker::{Lifetimes, Role};
 
@@ -80,7 +81,12 @@ impl Order {
             phases: phases(&plan),
             thresholds: scenario.thresholds(),
             validity: validity(scenario),
-            digits: scenario.histogram.digits,
+            precision: Precision {
+                digits: scenario.histogram.digits,
+                min_us: scenario.histogram.min.us(),
+                max_us: scenario.histogram.max.us(),
+            },
+            row_us: scenario.histogram.interval.us(),
             workers: self
                 .workers
                 .unwrap_or_else(|| Job::workers_for(plan.peak())),

@@ -145,7 +145,7 @@ fn hire(
         .iter()
         .map(|population| population.role.clone())
         .collect();
-    let (digits, census) = (job.digits, census.clone());
+    let (precision, census) = (job.precision, census.clone());
     let storms: Vec<_> = job
         .storms
         .iter()
@@ -156,7 +156,7 @@ fn hire(
     Builder::new()
         .name(format!("worker {index}"))
         .spawn(move || {
-            let worker = Worker::new(clock, roles, storms, digits, census, seed);
+            let worker = Worker::new(clock, roles, storms, precision, census, seed);
             shift.work(worker.map_err(LoadError::Runtime)?)
         })
         .map_err(LoadError::Runtime)

@@ -7,10 +7,7 @@ use ssekit_record::{Distribution, MetricValue, Recovering, Storm, Unit};
 
 use crate::cause::Cause;
 use crate::job;
-use crate::tally::{LONGEST_US, empty};
-
-/// Significant decimal digits of recovery times.
-const DIGITS: u8 = 3;
+use crate::precision::Precision;
 
 /// What was counted of one storm.
 #[derive(Debug, Clone, Default)]
@@ -43,9 +40,12 @@ impl StormTally {
 
     /// A stream had an event again.
     pub fn recover(&mut self, after_us: u64) {
-        let samples = self.recovery.get_or_insert_with(|| empty(DIGITS));
+        let precision = Precision::default();
+        let samples = self
+            .recovery
+            .get_or_insert_with(|| precision.histogram(true));
         // It resizes itself, and the value is bounded.
-        let recorded = samples.record(after_us.min(LONGEST_US));
+        let recorded = samples.record(after_us.min(precision.most(true)));
         debug_assert!(recorded.is_ok(), "{recorded:?}");
         if let Some(step) = self.step(after_us) {
             step.recovered += 1;
@@ -65,7 +65,9 @@ impl StormTally {
             *self.errors.entry(*cause).or_default() += count;
         }
         if let Some(theirs) = &other.recovery {
-            let mine = self.recovery.get_or_insert_with(|| empty(DIGITS));
+            let mine = self
+                .recovery
+                .get_or_insert_with(|| Precision::default().histogram(true));
             let added = mine.add(theirs.as_ref());
             debug_assert!(added.is_ok(), "{added:?}");
         }

@@ -7,17 +7,15 @@ use ssekit_record::{FaultKind, LoadCounts};
 
 use crate::cause::Cause;
 use crate::metric::Metric;
+use crate::precision::Precision;
 use crate::storm::StormTally;
-
-/// Longest time a histogram tells apart from longer ones: an hour, in microseconds.
-pub const LONGEST_US: u64 = 3_600_000_000;
 
 /// Histograms and counters. Histograms are made when their first sample comes and grow with the
 /// largest: most runs use a few of them.
 #[derive(Debug, Clone)]
 pub struct Tally {
     histograms: Vec<Option<Box<Histogram<u64>>>>,
-    digits: u8,
+    precision: Precision,
     /// Events of the same size in a row, not in their histogram yet: the size, and how many.
     sizes: (u64, u64),
     /// Whether gaps are corrected; `gap_corrected` is then `gap` and what was filled in.
@@ -46,11 +44,11 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// With so many significant decimal digits, 1 to 5.
-    pub fn new(digits: u8) -> Self {
+    /// With histograms of this precision.
+    pub fn new(precision: Precision) -> Self {
         Self {
             histograms: vec![None; Metric::ALL.len()],
-            digits,
+            precision,
             sizes: (0, 0),
             corrects: false,
             count: LoadCounts::default(),
@@ -68,12 +66,12 @@ impl Tally {
 
     /// One of the same precision with nothing in it.
     pub fn emptied(&self) -> Self {
-        Self::new(self.digits)
+        Self::new(self.precision)
     }
 
     /// The sum of several, such as those of all populations.
-    pub fn sum(tallies: &[Self], digits: u8) -> Self {
-        let mut sum = Self::new(digits);
+    pub fn sum(tallies: &[Self], precision: Precision) -> Self {
+        let mut sum = Self::new(precision);
         tallies.iter().for_each(|tally| sum.add(tally));
         sum
     }
@@ -87,10 +85,15 @@ impl Tally {
     /// Takes the same sample so many times.
     #[inline]
     pub fn record_n(&mut self, metric: Metric, value: u64, count: u64) {
-        let digits = self.digits;
-        let histogram = self.histograms[metric as usize].get_or_insert_with(|| empty(digits));
+        let (precision, is_time) = (self.precision, metric.is_time());
+        let histogram =
+            self.histograms[metric as usize].get_or_insert_with(|| precision.histogram(is_time));
+        let most = precision.most(is_time);
+        if value > most {
+            self.count.beyond += count;
+        }
         // It resizes itself, and the value is bounded.
-        let recorded = histogram.record_n(value.min(LONGEST_US), count);
+        let recorded = histogram.record_n(value.min(most), count);
         debug_assert!(recorded.is_ok(), "{recorded:?}");
     }
 
@@ -169,8 +172,11 @@ impl Tally {
     pub fn add(&mut self, other: &Self) {
         for (mine, theirs) in self.histograms.iter_mut().zip(&other.histograms) {
             let Some(theirs) = theirs else { continue };
-            let digits = self.digits;
-            let mine = mine.get_or_insert_with(|| empty(digits));
+            let mine = mine.get_or_insert_with(|| {
+                let mut empty = Box::new(Histogram::new_from(theirs.as_ref()));
+                empty.auto(true);
+                empty
+            });
             // Both resize themselves, so no value of one is out of the range of the other.
             let added = mine.add(theirs.as_ref());
             debug_assert!(added.is_ok(), "{added:?}");
@@ -203,18 +209,9 @@ impl Tally {
 
     /// Takes what was counted and begins anew.
     pub fn take(&mut self) -> Self {
-        let digits = self.digits;
-        std::mem::replace(self, Self::new(digits))
+        let emptied = self.emptied();
+        std::mem::replace(self, emptied)
     }
-}
-
-/// A histogram that grows with its largest sample.
-pub fn empty(digits: u8) -> Box<Histogram<u64>> {
-    let digits = digits.clamp(1, 5);
-    #[expect(clippy::expect_used, reason = "1 to 5 digits are valid")]
-    let mut histogram = Histogram::new(digits).expect("valid bounds");
-    histogram.auto(true);
-    Box::new(histogram)
 }
 
 #[cfg(test)]
@@ -224,7 +221,7 @@ mod tests {
 
     #[test]
     fn correction_fills_in_what_a_stall_kept_from_being_taken() {
-        let mut tally = Tally::new(3);
+        let mut tally = Tally::new(Precision::default());
         assert_eq!(tally.fill(Metric::GapCorrected, 100, 100), 0);
         assert_eq!(tally.fill(Metric::GapCorrected, 450, 100), 3);
         let histogram = tally.histogram(Metric::GapCorrected).unwrap();
@@ -237,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_long_stall_is_filled_in_bounded_steps_that_keep_the_count() {
-        let mut tally = Tally::new(3);
+        let mut tally = Tally::new(Precision::default());
         assert_eq!(tally.fill(Metric::GapCorrected, 1_000_000, 10), 99_999);
         let histogram = tally.histogram(Metric::GapCorrected).unwrap();
         assert_eq!(histogram.len(), 99_999);
@@ -247,7 +244,11 @@ mod tests {
 
     #[test]
     fn adding_gives_the_percentiles_of_all_samples() {
-        let (mut all, mut odd, mut even) = (Tally::new(3), Tally::new(3), Tally::new(3));
+        let (mut all, mut odd, mut even) = (
+            Tally::new(Precision::default()),
+            Tally::new(Precision::default()),
+            Tally::new(Precision::default()),
+        );
         for value in 1..2000 {
             all.record(Metric::Gap, value * 37);
             let half = if value % 2 == 0 { &mut even } else { &mut odd };

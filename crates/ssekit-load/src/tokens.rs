@@ -117,7 +117,10 @@ mod tests {
     };
 
     fn answer(places: &TokenPlaces, events: &[(u64, &str)]) -> (Tally, Tokens) {
-        let (mut tally, mut tokens) = (Tally::new(3), Tokens::default());
+        let (mut tally, mut tokens) = (
+            Tally::new(crate::precision::Precision::default()),
+            Tokens::default(),
+        );
         for (at_us, data) in events {
             let event = EventRef {
                 event: "message",

@@ -22,6 +22,7 @@ use crate::metric::Metric;
 use crate::over::{Ended, Over, Rest};
 use crate::poller::Poller;
 use crate::pool::Pool;
+use crate::precision::Precision;
 use crate::reconnect::ReconnectPolicy;
 use crate::request::Requests;
 use crate::seat::{Command, Held, Seat, State};
@@ -156,7 +157,7 @@ pub struct Worker {
     /// Beginnings and ends of storms that something else makes.
     storms: Vec<(u64, u64)>,
     random: Cell<u64>,
-    digits: u8,
+    precision: Precision,
 }
 
 /// When a stream is to be looked at for what takes too long.
@@ -187,7 +188,7 @@ impl Ord for Watch {
 }
 
 impl Worker {
-    /// Without streams. `digits` is the precision of histograms, `seed` that of chance.
+    /// Without streams. `precision` is that of histograms, `seed` that of chance.
     ///
     /// # Errors
     /// When the system has no descriptor for what reads them.
@@ -195,12 +196,12 @@ impl Worker {
         clock: Clock,
         roles: Vec<Role>,
         storms: Vec<(u64, u64)>,
-        digits: u8,
+        precision: Precision,
         census: Arc<Census>,
         seed: u64,
     ) -> io::Result<Self> {
         let books = Books {
-            tallies: roles.iter().map(|_| Tally::new(digits)).collect(),
+            tallies: roles.iter().map(|_| Tally::new(precision)).collect(),
             fanouts: roles.iter().map(|_| Fanout::default()).collect(),
         };
         let pools = roles.iter().map(|_| Pool::default()).collect();
@@ -220,7 +221,7 @@ impl Worker {
             pools,
             storms,
             random: Cell::new(seed | 1),
-            digits,
+            precision,
         })
     }
 
@@ -426,8 +427,8 @@ impl Worker {
 
     /// What streams have waited for so far, by population.
     pub fn waiting(&self, at_us: u64) -> Vec<Tally> {
-        let digits = self.digits;
-        let mut tallies: Vec<_> = self.roles.iter().map(|_| Tally::new(digits)).collect();
+        let precision = self.precision;
+        let mut tallies: Vec<_> = self.roles.iter().map(|_| Tally::new(precision)).collect();
         for seat in self.seats.borrow().iter() {
             let expect = &self.roles[seat.role].expect;
             seat.peek(at_us, expect, &mut tallies[seat.role]);

@@ -458,3 +458,71 @@ fn a_server_that_is_gone_at_the_end_is_found_and_one_that_came_back_is_not() {
     let there = measured(&ends_after(1_000_000), &plan);
     assert!(there.findings.iter().all(|f| f.id != "streams.away"));
 }
+
+/// Ticks each 20 ms; then nothing for 300 ms, and ticks again.
+fn stall_once(visit: &mut Visit) {
+    visit.open();
+    for id in 0..10 {
+        visit.event(id);
+        thread::sleep(Duration::from_millis(20));
+    }
+    thread::sleep(Duration::from_millis(300));
+    let mut id = 10;
+    while visit.event(id) {
+        id += 1;
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn histograms_keep_to_their_bounds_and_tell_what_is_beyond() {
+    let origin = Origin::start(stall_once);
+    let run = |histogram: &str| {
+        made(
+            &order(&format!(
+                "[target]\nurl = \"http://{}/events\"\n[histogram]\n{histogram}\n\
+                 [[phase]]\nkind = \"ramp\"\nto = 2\nover = \"10ms\"\n\
+                 [[phase]]\nkind = \"hold\"\nfor = \"2500ms\"\n",
+                origin.address
+            ))
+            .job()
+            .unwrap(),
+        )
+    };
+    let bounded = run("max = \"100ms\"\nmin = \"1ms\"\ndigits = 2\ninterval = \"200ms\"");
+    let gap = stats(&bounded, "gap");
+    assert!((100_000..=102_000).contains(&gap.max), "{gap:?}");
+    assert!(bounded.counts.beyond >= 2, "{:?}", bounded.counts);
+    let found = bounded
+        .findings
+        .iter()
+        .find(|found| found.id == "samples.beyond");
+    assert!(
+        found.unwrap().detail.contains("100 ms"),
+        "{:?}",
+        bounded.findings
+    );
+    let longest = |record: &LoadRecord| {
+        let rows = record.series.iter();
+        rows.map(|row| row.end_us - row.start_us).max().unwrap()
+    };
+    assert!(longest(&bounded) <= 200_000, "{}", longest(&bounded));
+
+    let whole = run("interval = \"2s\"");
+    let gap = stats(&whole, "gap");
+    assert!(gap.max >= 300_000, "{gap:?}");
+    assert_eq!(whole.counts.beyond, 0);
+    assert!(
+        whole
+            .findings
+            .iter()
+            .all(|found| found.id != "samples.beyond")
+    );
+    assert!(
+        longest(&whole) > 1_000_000 && longest(&whole) <= 2_000_000,
+        "{}",
+        longest(&whole)
+    );
+    let rows: u64 = whole.series.iter().map(|row| row.counts.received).sum();
+    assert_eq!(rows, whole.events.received, "each event is in one row");
+}

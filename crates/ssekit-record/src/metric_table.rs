@@ -481,6 +481,12 @@ pub const METRICS: &[Metric] = &[
         "Samples that correction filled in.",
     ),
     counter(
+        "beyond",
+        Unit::Count,
+        "received",
+        "Samples longer than histogram.max, which count as that time.",
+    ),
+    counter(
         "backlog",
         Unit::Count,
         "reads",

@@ -23,11 +23,11 @@ impl Assembly<'_> {
     ) -> (LoadRecord, Tally) {
         let job = self.job;
         let phases = self.phases(is_wanted);
-        let (mut run, mut recorded) = (Tally::new(job.digits), Tally::new(job.digits));
+        let (mut run, mut recorded) = (Tally::new(job.precision), Tally::new(job.precision));
         let mut populations: Vec<Tally> = job
             .populations
             .iter()
-            .map(|_| Tally::new(job.digits))
+            .map(|_| Tally::new(job.precision))
             .collect();
         let now = job.phase_of(self.end_us);
         let phases_with_waiting = job.phases.iter().zip(&self.tallies).chain(
@@ -144,7 +144,7 @@ impl Assembly<'_> {
                 start_us: start,
                 end_us: phase.end_us.min(self.end_us),
                 record: phase.record,
-                all: scope(&Tally::sum(tallies, self.job.digits), is_wanted),
+                all: scope(&Tally::sum(tallies, self.job.precision), is_wanted),
                 populations: match tallies.as_slice() {
                     [_] => Vec::new(),
                     several => named(self.job, several, is_wanted),

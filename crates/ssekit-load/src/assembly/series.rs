@@ -45,7 +45,7 @@ impl Assembly<'_> {
         let all = match sums {
             [one] => one,
             sums => {
-                several = Tally::sum(sums, self.job.digits);
+                several = Tally::sum(sums, self.job.precision);
                 &several
             }
         };
@@ -133,6 +133,19 @@ impl Assembly<'_> {
             (name.clone(), value)
         });
         short.collect()
+    }
+
+    /// Takes a row into the series: within the same stretch of the length asked for, and the same phase, it
+    /// lengthens the one before.
+    pub(super) fn append(&mut self, row: Row) {
+        let every = self.job.row_us.max(1);
+        let stretch = |row: &Row| row.start_us / every;
+        match self.rows.last_mut() {
+            Some(last) if stretch(last) == stretch(&row) && last.phase == row.phase => {
+                join(last, row);
+            }
+            _ => self.rows.push(row),
+        }
     }
 
     pub(super) fn thin(&mut self) {

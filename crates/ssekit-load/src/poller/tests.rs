@@ -11,6 +11,7 @@ use crate::dial::{Dialer, Sharing};
 use crate::expectation::{Expectation, Sequence};
 use crate::halt::Halt;
 use crate::metric::Metric;
+use crate::precision::Precision;
 use crate::reconnect::ReconnectPolicy;
 use crate::request::{RequestBytes, Requests};
 use crate::shift::{Act, Interval, Script, Shift};
@@ -120,7 +121,19 @@ impl Plan {
         let roles = vec![self.role()];
         let used = allocation_counter::measure(|| {
             let clock = Clock::starting_in(Duration::from_millis(5));
-            let worker = Worker::new(clock, roles, Vec::new(), 1, Arc::<Census>::default(), 1);
+            // Histograms are no matter of this test.
+            let coarse = Precision {
+                digits: 1,
+                ..Precision::default()
+            };
+            let worker = Worker::new(
+                clock,
+                roles,
+                Vec::new(),
+                coarse,
+                Arc::<Census>::default(),
+                1,
+            );
             shift.work(worker.unwrap()).unwrap();
         });
         (used.bytes_max, intervals.recv().unwrap())

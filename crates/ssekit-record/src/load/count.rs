@@ -113,6 +113,8 @@ counters! {
     faults,
     /// Times that more was waiting in a socket than one turn may take.
     backlog,
+    /// Samples longer than the longest time that is told apart, which count as that time.
+    beyond,
     /// Samples filled in by correction, in all metrics.
     synthetic,
     /// Publications due by the plan.

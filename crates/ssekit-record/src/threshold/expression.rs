@@ -22,6 +22,17 @@ pub struct Expression {
     text: String,
 }
 
+impl Expression {
+    /// What a sample is compared with, in the unit of the metric; `None` where samples are only counted.
+    pub fn sample_bound(&self) -> Option<f64> {
+        match self.stat {
+            Stat::Quantile(_) | Stat::Min | Stat::Mean | Stat::Max => Some(self.value),
+            Stat::FracAbove(bound) => Some(bound),
+            Stat::Count | Stat::Rate | Stat::Ratio => None,
+        }
+    }
+}
+
 /// What is taken of samples or counters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Stat {

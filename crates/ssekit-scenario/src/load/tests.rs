@@ -206,6 +206,22 @@ fn faults_are_told_with_line_column_and_what_was_meant() {
             "s.toml:13:10: `tcp_connect` has no such series",
         ),
         (
+            "[histogram]\nmin = \"2ms\"\nmax = \"3ms\"",
+            "s.toml:12:7: must be at least twice `min`",
+        ),
+        (
+            "[histogram]\nmax = \"1s\"\n[[threshold]]\nmetric = \"gap\"\nexpr = \"p99 < 2s\"",
+            "s.toml:13:10: its bound is longer than histogram.max",
+        ),
+        (
+            "[histogram]\ninterval = \"5s\"\n[[threshold]]\nmetric = \"gap\"\nexpr = \"p99 < 1s\"\nwindow = \"2s\"",
+            "s.toml:13:10: its window is shorter than histogram.interval",
+        ),
+        (
+            "[llm]\nusage = \"usage.tokens\"",
+            "s.toml:11:9: expected a JSON pointer",
+        ),
+        (
             "[reconnect]\nfactor = 2.0",
             "s.toml:11:10: only with policy = \"custom\"",
         ),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ssekit_record::{METRICS, Metric, Severity, Threshold, Window};
+use ssekit_record::{METRICS, Metric, Severity, Threshold, Unit, Window};
 use url::Url;
 
 use super::phase::{PhaseAction, PhaseSpec, StopOn};
@@ -342,14 +342,19 @@ fn rest(scenario: &LoadScenario) -> Result<(), Fault> {
         "must be from 1 to 5",
     )?;
     ensure(
-        histogram.min.us() < histogram.max.us(),
+        histogram.min.us() > 0 && histogram.min.us().saturating_mul(2) <= histogram.max.us(),
         at("histogram", "max"),
-        "must be more than `min`",
+        "must be at least twice `min`, and `min` at least \"1us\"",
     )?;
     ensure(
         histogram.interval.us() >= 100_000,
         at("histogram", "interval"),
         "must be at least \"100ms\"",
+    )?;
+    ensure(
+        histogram.max.us() <= 7 * 24 * 3_600_000_000,
+        at("histogram", "max"),
+        "must be at most a week, \"168h\"",
     )?;
     let shard = &scenario.shard;
     ensure(
@@ -440,6 +445,7 @@ fn thresholds(scenario: &LoadScenario, plan: &LoadPlan) -> Result<(), Fault> {
                 format!("`{}` has no such series", threshold.metric),
             )?;
         }
+        beyond_samples(scenario, &threshold).or_else(|message| fault(at("metric"), message))?;
         let phases: Vec<_> = plan.phases().map(|phase| phase.name.as_str()).collect();
         let populations = plan.population_names();
         let populations: Vec<_> = populations.iter().map(String::as_str).collect();
@@ -459,6 +465,27 @@ fn thresholds(scenario: &LoadScenario, plan: &LoadPlan) -> Result<(), Fault> {
                 fault(path, format!("no {kind} is named {name:?}; {meant}"))?;
             }
         }
+    }
+    Ok(())
+}
+
+/// A bound that lies where samples are not told apart, or a window shorter than a row of the series, would
+/// be judged by something else.
+fn beyond_samples(scenario: &LoadScenario, threshold: &Threshold) -> Result<(), String> {
+    let histogram = &scenario.histogram;
+    if let Window::Sliding(us) = threshold.window
+        && us < histogram.interval.us()
+    {
+        return Err("its window is shorter than histogram.interval".into());
+    }
+    let is_time = Metric::named(&threshold.metric).is_some_and(|metric| metric.unit == Unit::Us);
+    let Some(bound) = threshold.expression.sample_bound().filter(|_| is_time) else {
+        return Ok(());
+    };
+    if bound > histogram.max.us() as f64 {
+        return Err(
+            "its bound is longer than histogram.max, so that it tells nothing; raise that".into(),
+        );
     }
     Ok(())
 }

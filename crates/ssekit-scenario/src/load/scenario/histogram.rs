@@ -8,13 +8,13 @@ use super::super::value::Time;
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HistogramSpec {
-    /// Smallest value told apart.
+    /// Shorter times are not told apart.
     pub min: Time,
-    /// Largest value told apart.
+    /// Longer times count as this one, and are counted.
     pub max: Time,
     /// Significant decimal digits, 1 to 5.
     pub digits: u8,
-    /// Length of a row of the series.
+    /// Length of a row of the series, at least 100 ms.
     pub interval: Time,
 }
 
