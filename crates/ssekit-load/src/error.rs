@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ssekit_http::HttpError;
@@ -43,6 +44,14 @@ pub enum LoadError {
     Listen {
         /// Where.
         address: SocketAddr,
+        /// Why.
+        cause: io::Error,
+    },
+    /// Environment: the trace cannot be written.
+    #[error("cannot write the trace {}: {cause}", path.display())]
+    Trace {
+        /// File.
+        path: PathBuf,
         /// Why.
         cause: io::Error,
     },

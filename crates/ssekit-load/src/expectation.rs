@@ -24,6 +24,8 @@ pub struct Expectation {
     pub sequence: Option<Sequence>,
     /// Where the time of publishing stands.
     pub published: Option<Published>,
+    /// One in so many streams has each of its events noted; none where there is no number.
+    pub trace_every: Option<u64>,
     /// Longest wait for the first event, in microseconds.
     pub first_event_timeout_us: Option<u64>,
     /// Longest silence, in microseconds.

@@ -1,6 +1,7 @@
 //! From the bytes of one read to counters and histograms.
 
 use ssekit_proto::{EventRef, Sink};
+use ssekit_scenario::load::LoadPlan;
 
 use crate::account::Account;
 use crate::clock::Clock;
@@ -10,6 +11,7 @@ use crate::ledger::Arrival;
 use crate::metric::Metric;
 use crate::punctuality::Tick;
 use crate::tally::Tally;
+use crate::trace::Traced;
 
 /// Takes the events of one read. They share an arrival: the instant right after that read.
 pub struct Intake<'a> {
@@ -25,6 +27,8 @@ pub struct Intake<'a> {
     pub fanout: &'a mut Fanout,
     /// The topic of the stream.
     pub topic: u64,
+    /// Number of the stream in the whole plan.
+    pub stream: u64,
     /// Arrival.
     pub at_us: u64,
     /// Events so far in this read.
@@ -172,6 +176,26 @@ impl Intake<'_> {
         Some(self.clock.of_wall(stamp))
     }
 
+    /// Notes the event where this stream is traced.
+    fn trace(&mut self, every: u64, stamped: Option<i64>, event: &EventRef<'_>) {
+        let stream = LoadPlan::ordinal(self.stream);
+        if !stream.is_multiple_of(every) {
+            return;
+        }
+        let sequence = self.expect.sequence.as_ref();
+        let seq = sequence.and_then(|sequence| {
+            let number = sequence.place.number(event.data, event.last_event_id);
+            number?.integer()
+        });
+        self.tally.notes.note(Traced {
+            stream,
+            at_us: self.at_us,
+            seq,
+            delivery_us: stamped.map(|stamp| self.at_us as i64 - stamp),
+            size: event.data.len() as u64,
+        });
+    }
+
     fn delivery(&mut self, published: &Published, stamp: i64) {
         let metric = if published.intended {
             Metric::DeliveryIntended
@@ -251,6 +275,9 @@ impl Sink for Intake<'_> {
             if seq.is_some() {
                 self.delivery(published, stamp);
             }
+        }
+        if let Some(every) = expect.trace_every {
+            self.trace(every, stamped, &event);
         }
         if let Some(seq) = seq {
             self.tick(seq);

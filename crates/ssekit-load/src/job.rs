@@ -1,5 +1,6 @@
 //! What a run is to do: populations, the acts of the plan, phases, and what must hold.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -50,6 +51,8 @@ pub struct Job {
     pub publishers: Vec<Publisher>,
     /// When the run begins, on the wall clock; at once where there is none.
     pub start_at: Option<SystemTime>,
+    /// Where the events of traced streams are written, where any are.
+    pub trace: Option<PathBuf>,
     /// How much later than that it may be ready and still run.
     pub late_tolerance: Duration,
 }

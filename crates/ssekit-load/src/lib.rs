@@ -61,6 +61,7 @@ mod subscriber;
 mod tally;
 mod tenant;
 mod tokens;
+mod trace;
 mod worker;
 
 pub use dial::{Dialer, Sharing, Tls};

@@ -97,6 +97,7 @@ impl Order {
                 .shard
                 .start_at
                 .map(|ms| UNIX_EPOCH + Duration::from_millis(ms)),
+            trace: None,
             late_tolerance: scenario.shard.late_tolerance.unwrap_or_default().0,
         })
     }

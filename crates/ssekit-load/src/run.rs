@@ -17,6 +17,7 @@ use crate::halt::Halt;
 use crate::health;
 use crate::job::{Job, Storm};
 use crate::shift::{Interval, Peeks, Shift};
+use crate::trace::Tracer;
 use crate::worker::{Census, Worker};
 
 /// How long workers have to get ready before the first act.
@@ -69,6 +70,7 @@ pub fn run(
     stop: &Arc<AtomicBool>,
     sink: &mut dyn FnMut(Progress<'_>),
 ) -> Result<LoadRecord, LoadError> {
+    let mut tracer = Tracer::open(job)?;
     let (clock, late) = beginning(job)?;
     let census = Arc::new(Census::default());
     let halt = Halt::by(stop);
@@ -82,12 +84,19 @@ pub fn run(
         raise(storm.clone(), clock, halt.clone())?;
     }
     let mut assembly = Assembly::new(job, clock);
-    collect(job, &intervals, &mut assembly, &halt, sink)?;
+    let mut take = |assembly: &mut Assembly<'_>, mut parts: Vec<Interval>| {
+        if let Some(tracer) = &mut tracer {
+            tracer.write(job, &mut parts);
+        }
+        show(job, assembly, parts, sink);
+    };
+    collect(job, &intervals, &mut assembly, &halt, &mut take)?;
     for worker in workers {
         worker.join().map_err(|_| LoadError::Worker)??;
     }
     let mut record = assembly.record(census.peak(), halt.by_user());
     record.findings.extend(told(late));
+    record.findings.extend(tracer.and_then(Tracer::end));
     Ok(record)
 }
 
@@ -201,7 +210,7 @@ fn collect(
     intervals: &Receiver<Interval>,
     assembly: &mut Assembly<'_>,
     halt: &Halt,
-    sink: &mut dyn FnMut(Progress<'_>),
+    take: &mut dyn FnMut(&mut Assembly<'_>, Vec<Interval>),
 ) -> Result<(), LoadError> {
     let mut parts: BTreeMap<usize, Vec<Interval>> = BTreeMap::new();
     loop {
@@ -217,7 +226,7 @@ fn collect(
             let Some((_, all)) = parts.pop_first() else {
                 break;
             };
-            show(job, assembly, all, sink);
+            take(assembly, all);
             if assembly.is_over() {
                 halt.end();
             }
@@ -225,7 +234,7 @@ fn collect(
     }
     // A run that was ended early may have cut workers off in different intervals.
     while let Some((_, all)) = parts.pop_first() {
-        show(job, assembly, all, sink);
+        take(assembly, all);
     }
     if assembly.is_empty() {
         return Err(LoadError::Worker);

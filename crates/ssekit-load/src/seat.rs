@@ -284,6 +284,7 @@ impl Seat {
             tally,
             fanout,
             topic: self.topic(worker),
+            stream: self.number,
             at_us,
             events: 0,
         };
@@ -435,6 +436,7 @@ impl Seat {
             tally,
             fanout,
             topic: self.topic(worker),
+            stream: self.number,
             at_us,
             events: 0,
         };

@@ -9,6 +9,7 @@ use crate::cause::Cause;
 use crate::metric::Metric;
 use crate::precision::Precision;
 use crate::storm::StormTally;
+use crate::trace::Notes;
 
 /// Histograms and counters. Histograms are made when their first sample comes and grow with the
 /// largest: most runs use a few of them.
@@ -39,6 +40,8 @@ pub struct Tally {
     pub disconnects: BTreeMap<Cause, u64>,
     /// What the grammar of HTTP or the stream does not allow.
     pub faults: HashMap<FaultKind, u64>,
+    /// Events of traced streams; not added up, but taken out by whoever writes them.
+    pub notes: Notes,
     /// Storms by their beginnings.
     pub storms: BTreeMap<u64, StormTally>,
 }
@@ -60,6 +63,7 @@ impl Tally {
             errors: BTreeMap::new(),
             disconnects: BTreeMap::new(),
             faults: HashMap::new(),
+            notes: Notes::default(),
             storms: BTreeMap::new(),
         }
     }

@@ -141,6 +141,7 @@ impl Seat {
                 tally,
                 fanout,
                 topic: self.topic(worker),
+                stream: self.number,
                 at_us,
                 events: inside.fresh.events.into(),
             };
@@ -170,6 +171,7 @@ impl Seat {
                 tally,
                 fanout,
                 topic: self.topic(worker),
+                stream: self.number,
                 at_us,
                 events: fresh.events.into(),
             };

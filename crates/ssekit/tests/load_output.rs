@@ -69,6 +69,37 @@ fn finding<'a>(record: &'a Value, id: &str) -> &'a Value {
 const ALL: &str = "[output]\ndir = \"out/deep\"\nformats = [\"json\", \"html\", \"junit\", \"csv\", \"hlog\", \"hgrm\", \"md\"]\n";
 
 #[test]
+fn a_trace_is_written_by_each_process_and_told_by_the_plan() {
+    let served = Served::start(&[]);
+    let url = served.at("events?interval=50");
+    let bench = Bench::new(&url, "[output]\ndir = \"out\"\ntrace_sample = 4\n");
+    let streams = |name: &str| {
+        let events = bench.text(name);
+        let events = events
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let streams = events.map(|event| event["stream"].as_u64().unwrap());
+        streams.collect::<std::collections::BTreeSet<_>>()
+    };
+    let (_, said, code) = bench.run(&[]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(streams("out/load.trace.jsonl"), [0, 4, 8].into());
+    if cfg!(unix) {
+        let (_, said, code) = bench.run(&["--processes", "3"]);
+        assert_eq!(code, 0, "{said}");
+        for (index, of_it) in [(0, 0), (1, 4), (2, 8)] {
+            let name = format!("out/load-{index}-of-3.trace.jsonl");
+            assert_eq!(streams(&name), [of_it].into());
+        }
+    }
+    let (plan, _, _) = bench.run(&["--plan"]);
+    assert!(
+        plan.contains("trace      each event of one in 4 streams"),
+        "{plan}"
+    );
+}
+
+#[test]
 fn every_format_is_written_under_the_folder_and_reports_of_the_command_line_as_well() {
     let served = Served::start(&[]);
     let bench = Bench::new(&served.at("events?interval=20"), ALL);

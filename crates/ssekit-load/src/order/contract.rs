@@ -38,6 +38,7 @@ pub(super) fn expectation(scenario: &LoadScenario) -> Expectation {
             },
             is_kept: stamp.clock == Clock::Ntp,
         }),
+        trace_every: scenario.output.trace_sample,
         first_event_timeout_us: expect.first_event_timeout.map(load::Time::us),
         silence_timeout_us: expect.silence_timeout.map(load::Time::us),
         heartbeat_event: expect

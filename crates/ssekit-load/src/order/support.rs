@@ -10,13 +10,10 @@ impl Order {
     pub(super) fn supported(&self) -> Result<(), LoadError> {
         let scenario = &self.scenario;
         let output = &scenario.output;
-        let unsupported = [
-            (output.trace_sample.is_some(), "output.trace_sample"),
-            (
-                output.prometheus.as_ref().is_some_and(|asked| asked.native),
-                "output.prometheus.native",
-            ),
-        ];
+        let unsupported = [(
+            output.prometheus.as_ref().is_some_and(|asked| asked.native),
+            "output.prometheus.native",
+        )];
         match unsupported.iter().find(|(is_asked, _)| *is_asked) {
             Some((_, what)) => refuse(format!(
                 "{what} is understood, and not done by this version"

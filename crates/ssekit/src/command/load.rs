@@ -235,7 +235,8 @@ impl Arguments {
             return self.together(loaded, port, stop);
         }
         let order = self.order(loaded);
-        let job = order.job()?;
+        let mut job = order.job()?;
+        job.trace = report_set::trace(&order.scenario.output, order.shard);
         preflight(&job, 1)?;
         listen(stop)?;
         let output = &order.scenario.output;
@@ -258,6 +259,7 @@ impl Arguments {
         };
         let mut job = order.job()?;
         job.start_at = Some(task.start_at);
+        job.trace = report_set::trace(&order.scenario.output, task.shard);
         preflight(&job, 1)?;
         listen(stop)?;
         // Whoever started this process may be gone: then it will be ended.

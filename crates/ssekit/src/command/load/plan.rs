@@ -69,6 +69,9 @@ fn start(scenario: &LoadScenario, out: &mut String) {
     if scenario.target.resolve == Resolve::Each {
         let _ = writeln!(out, "  names      looked up for each connection");
     }
+    if let Some(every) = scenario.output.trace_sample {
+        let _ = writeln!(out, "  trace      each event of one in {every} streams");
+    }
     if let Some(most) = scenario.validity.max_clock_offset {
         let most = show_us(most.us() as f64);
         let _ = writeln!(out, "  clocks     may be seen {most} apart");

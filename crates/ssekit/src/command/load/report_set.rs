@@ -44,6 +44,12 @@ pub fn folder(output: &Output) -> Option<PathBuf> {
     output.dir.clone().or_else(here)
 }
 
+/// The file of the trace, where the scenario asks for one.
+pub fn trace(output: &Output, shard: Shard) -> Option<PathBuf> {
+    output.trace_sample?;
+    Some(folder(output)?.join(format!("{}.trace.jsonl", stem(shard))))
+}
+
 /// Name of the files of a run, before the dot: shards of one run may share a folder.
 pub fn stem(shard: Shard) -> String {
     match shard.count {
