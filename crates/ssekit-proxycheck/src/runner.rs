@@ -118,7 +118,7 @@ impl Stand {
         run.end(&mut long, &mut seen, sink).await?;
         if !options.stopped() {
             steadiness::steady(&options.via, &seen)?;
-            run.reach("after").await.map_err(steadiness::gone)?;
+            steadiness::there(run.reach("after").await)?;
         }
         let case = Case::new(options, seen);
         let mut record = judge::judge(&case);

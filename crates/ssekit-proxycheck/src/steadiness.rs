@@ -9,16 +9,23 @@ use url::Url;
 use crate::ProxyError;
 use crate::case::Seen;
 
-/// The error of a hop that no longer forwards at the end of a run, from that of asking it.
-pub(crate) fn gone(error: ProxyError) -> ProxyError {
-    let before = |said| format!("the hop forwarded at first and does not any more: {said}");
-    match error {
-        ProxyError::Unreachable(said) => ProxyError::Unreachable(before(said)),
-        ProxyError::NotForwarding(said) => ProxyError::NotForwarding(before(said)),
-        other => other,
+/// Whether a hop that was asked at the end of a run is still there. One that answers with an error has
+/// only marked its origin as down, which did not answer when that was its part.
+///
+/// # Errors
+/// When it is not.
+pub(crate) fn there(asked: Result<Seen, ProxyError>) -> Result<(), ProxyError> {
+    match asked {
+        Err(ProxyError::Unreachable(said)) => Err(ProxyError::Unreachable(format!(
+            "the hop forwarded at first and does not any more: {said}"
+        ))),
+        Ok(_) | Err(ProxyError::NotForwarding(_)) => Ok(()),
+        Err(other) => Err(other),
     }
 }
 
+/// Whether it took most requests.
+///
 /// # Errors
 /// When the hop answered more than half of the requests itself in the same way, or not at all.
 pub(crate) fn steady(via: &Url, seen: &BTreeMap<&'static str, Seen>) -> Result<(), ProxyError> {

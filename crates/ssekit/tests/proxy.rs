@@ -103,6 +103,43 @@ fn a_hop_that_stops_forwarding_is_accused_of_nothing_else() {
     }
 }
 
+#[test]
+fn a_hop_is_asked_once_more_at_the_end() {
+    let whole = |text: &str| text.to_owned();
+    let leaves = hop(move |request, peer, _, port| {
+        if !request.contains("-after") {
+            forward(request, peer, port, whole);
+        }
+    });
+    let (said, exit) = refused_at(&leaves.0, &leaves.1.to_string());
+    assert_eq!(exit, Some(3), "{said}");
+    assert!(
+        said.contains("forwarded at first and does not any more"),
+        "{said}"
+    );
+    let refusal = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n";
+    let marks = hop(
+        move |request, peer, _, port| match request.contains("-after") {
+            true => send(peer, refusal),
+            false => forward(request, peer, port, whole),
+        },
+    );
+    let listen = marks.1.to_string();
+    let output = proxy(&[
+        "--via",
+        &marks.0,
+        "--listen",
+        &listen,
+        "--timeout",
+        "1s",
+        "--quick",
+        "--format",
+        "json",
+    ]);
+    let record = record(&output);
+    assert_eq!(record["checks"].as_array().unwrap().len(), 20);
+}
+
 /// A hop that collects a whole response, and gives up on one that takes long.
 #[test]
 fn a_hop_that_fails_slow_streams_is_found() {
