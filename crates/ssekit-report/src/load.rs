@@ -15,4 +15,5 @@ pub mod markdown;
 pub mod merge;
 mod row;
 mod storm;
+mod survival;
 pub mod terminal;

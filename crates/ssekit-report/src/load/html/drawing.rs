@@ -6,6 +6,7 @@ use ssekit_record::{Interval, LoadRecord, MetricValue, Storm, Unit};
 use crate::load::chart::{Cell, Chart, Line, Scale, heat};
 use crate::load::curve;
 use crate::load::row::chief;
+use crate::load::survival;
 use crate::text::bounded;
 
 /// Columns of the heat map, at most.
@@ -35,6 +36,7 @@ pub(super) fn all(record: &LoadRecord) -> Vec<Drawing> {
     }
     drawings.extend(nines(record));
     drawings.extend(recovery(record));
+    drawings.extend(survival(record));
     drawings
 }
 
@@ -333,7 +335,6 @@ fn nines(record: &LoadRecord) -> Option<Drawing> {
     ))
 }
 
-/// The share of broken-off streams that had an event again, over time.
 /// Storms that are drawn, at most.
 const STORMS: usize = 4;
 
@@ -406,7 +407,36 @@ fn tried(storm: &Storm) -> Option<Drawing> {
     ))
 }
 
-/// A chart over the time since a storm began.
+/// The share of streams that live longer than a time.
+fn survival(record: &LoadRecord) -> Option<Drawing> {
+    let known = survival::points(record);
+    let end = known.last()?.0;
+    let mut points = Vec::new();
+    let mut before = 100.0;
+    for (time, share) in known {
+        points.push((seconds(time), Some(before)));
+        before = share * 100.0;
+        points.push((seconds(time), Some(before)));
+    }
+    let chart = after(
+        "Share of streams that live longer",
+        Line {
+            name: "still open",
+            class: "a",
+            filled: true,
+            points,
+        },
+        seconds(end),
+        |value| format!("{} %", show_number(value)),
+    );
+    Some(drawing(
+        "How long streams live",
+        "From the head to the end (Kaplan-Meier: one that was still open counts as long as it was seen).",
+        chart,
+    ))
+}
+
+/// A chart over a time that begins with something.
 fn after<'a>(about: &'a str, line: Line, end: f64, shown: fn(f64) -> String) -> Chart<'a> {
     let end = end.max(0.001);
     let marks = (0..=5).map(|n| f64::from(n) * end / 5.0);
