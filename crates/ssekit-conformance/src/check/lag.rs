@@ -2,7 +2,7 @@
 
 use ssekit_record::Transcript;
 
-use super::burst::PAUSE_US;
+use super::burst::{PAUSE_US, is_local};
 use super::stamp::stamps;
 use crate::{EventSeen, Reading};
 
@@ -40,8 +40,7 @@ pub(super) fn stamped<'r>(transcript: &Transcript, reading: &'r Reading) -> Vec<
 
 /// Compares arrivals with the times in the data, where both are read from one clock.
 pub(super) fn by_stamps<'r>(transcript: &Transcript, reading: &'r Reading) -> Option<Lag<'r>> {
-    let is_local = |peer: &str| peer.starts_with("127.") || peer.starts_with("[::1]");
-    if !transcript.connection.peer.as_deref().is_some_and(is_local) {
+    if !is_local(transcript) {
         return None;
     }
     let all = stamped(transcript, reading);
