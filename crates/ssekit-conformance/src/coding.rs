@@ -64,11 +64,20 @@ pub(crate) fn unnamed(transcript: &Transcript) -> Option<&'static str> {
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("zstd"),
         // No text begins like this: the second byte continues a character that has not begun.
         [0x78, 0x9c | 0xda, ..] => Some("deflate"),
-        other => {
-            let is_text = std::str::from_utf8(other).is_ok_and(|text| !text.contains('\0'))
-                || other.starts_with(b"data:")
-                || other.starts_with(b":");
-            (!is_text && offered.any(|field| field.value == "br")).then_some("br")
-        }
+        other => (!is_text(other) && offered.any(|field| field.value == "br")).then_some("br"),
+    }
+}
+
+/// Whether content is text, or was meant as such: it is UTF-8 without NUL, as far as it came, or begins
+/// like an event stream.
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
+    let begins = ["data", "event", "id", "retry", ":", "\n", "\r"];
+    if begins.iter().any(|name| bytes.starts_with(name.as_bytes())) {
+        return true;
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => !text.contains('\0'),
+        // What was left while a character was under way.
+        Err(error) => error.error_len().is_none() && error.valid_up_to() > 0 && !bytes.contains(&0),
     }
 }

@@ -8,7 +8,7 @@ use super::sighting::quoted;
 use super::source::{
     HTML_AUTHORING, RFC9110_ACCEPT_ENCODING, RFC9110_CONTENT_ENCODING, RFC9110_VARY,
 };
-use crate::coding::{codings, is_coded, unnamed};
+use crate::coding::{codings, is_coded, is_text, unnamed};
 use crate::{Applies, Case, EchoScene, Judgement, Needs, Offer, Probe, Rule};
 
 /// Every way in which codings are offered.
@@ -151,7 +151,9 @@ fn coded<'a>(case: &Case<'a>) -> Vec<(&'a Transcript, &'static str)> {
 
 fn valid(case: &Case<'_>) -> Judgement {
     let all = coded(case);
-    let wrong = all.iter().find_map(|(transcript, _)| broken(transcript));
+    let wrong = all
+        .iter()
+        .find_map(|(transcript, _)| broken(case, transcript));
     if let Some(judgement) = wrong {
         return judgement;
     }
@@ -178,7 +180,7 @@ fn named(transcript: &Transcript) -> Vec<String> {
 }
 
 /// What cannot be decoded, or could not be by a client that believes the head.
-fn broken(transcript: &Transcript) -> Option<Judgement> {
+fn broken(case: &Case<'_>, transcript: &Transcript) -> Option<Judgement> {
     let label = named(transcript).join(", ");
     if let Some(fault) = transcript.fault(FaultKind::ContentCodingInvalid) {
         let judgement = Judgement::fail(format!(
@@ -189,6 +191,10 @@ fn broken(transcript: &Transcript) -> Option<Judgement> {
         return Some(judgement.noted(transcript, Some(fault.at_us), note));
     }
     let coding = unnamed(transcript)?;
+    // No bytes tell brotli: where what came without it is no text either, nothing does.
+    if coding == "br" && !case.main().is_some_and(|main| is_text(&main.body.bytes)) {
+        return None;
+    }
     let judgement = Judgement::fail(format!(
         "the content is coded ({coding}), and no Content-Encoding says so"
     ));
@@ -350,6 +356,17 @@ mod tests {
         assert_eq!(unnamed(b"\x0b\x02\x80data", Offer::Br), Verdict::Fail);
         // Text in another encoding is encoding.valid-utf8's.
         assert_ne!(unnamed(b"data: caf\xe9\n\n", Offer::Br), Verdict::Fail);
+        for text in [
+            &b"id: 1\ndata: caf\xe9\n\n"[..],
+            b"event: x\r\ndata: \0\xe9\r\n\r\n",
+            b"\xef\xbb\xbfdata: a\n\nda",
+            b"x: \xf0\x9f",
+        ] {
+            assert_ne!(unnamed(text, Offer::Br), Verdict::Fail, "{text:?}");
+        }
+        let noise = || Sample::stream(b"\x0b\x02\x80data");
+        let answer = offered(noise(), Offer::Br);
+        assert_ne!(judged("compression.valid", noise(), answer), Verdict::Fail);
         assert_ne!(unnamed(b"x^2\n", Offer::Deflate), Verdict::Fail);
     }
 
