@@ -10,7 +10,7 @@ use ssekit_record::{Skipped, Transcript};
 
 use crate::plan::set;
 use crate::probe::Until;
-use crate::runner::one;
+use crate::round::one;
 use crate::{CheckOptions, ConformanceError, Reading};
 
 /// One of the streams.

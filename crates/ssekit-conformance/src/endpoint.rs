@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::plan::{base_fields, set};
 use crate::probe::Until;
-use crate::runner::one;
+use crate::round::one;
 use crate::{CheckOptions, ConformanceError, EchoTarget, Probe};
 
 /// Shortest pause between the events of a stream that the endpoint is asked for.

@@ -9,7 +9,7 @@ use ssekit_record::Transcript;
 use ssekit_scenario::{Script, Step};
 
 use crate::probe::Until;
-use crate::runner::one;
+use crate::round::one;
 use crate::{CheckOptions, ConformanceError, endpoint};
 
 /// What the stream does while it is left, and how it is left.

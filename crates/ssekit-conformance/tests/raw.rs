@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 #[path = "raw/origin.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
 mod origin;
 #[path = "raw/site.rs"]
 mod site;

@@ -18,6 +18,7 @@ pub(crate) struct Deadlines {
     head_timeout: Duration,
     body_timeout: Option<Duration>,
     head_from: Option<Instant>,
+    head_bytes: usize,
     body_from: Option<Instant>,
 }
 
@@ -30,6 +31,7 @@ impl Deadlines {
             head_timeout: options.head_timeout,
             body_timeout: options.body_timeout,
             head_from: None,
+            head_bytes: 0,
             body_from: None,
         }
     }
@@ -63,6 +65,11 @@ impl Deadlines {
         self.head_from = Some(now);
     }
 
+    /// So many bytes of a head have come, and it is not complete.
+    pub fn head_goes_on(&mut self, bytes: usize) {
+        self.head_bytes = bytes;
+    }
+
     /// The head is complete; later calls change nothing.
     pub fn begin_body(&mut self, now: Instant) {
         self.body_from.get_or_insert(now);
@@ -76,7 +83,12 @@ impl Deadlines {
         };
         let detail = match (self.body_from, self.body_timeout) {
             (None, _) if over(self.head_from, self.head_timeout) => {
-                format!("no complete head within {}", in_seconds(self.head_timeout))
+                let came = match self.head_bytes {
+                    0 => String::new(),
+                    bytes => format!(", {bytes} bytes of one"),
+                };
+                let limit = in_seconds(self.head_timeout);
+                format!("no complete head within {limit}{came}")
             }
             (Some(_), Some(limit)) if over(self.body_from, limit) => {
                 format!("not at its end {} after the head", in_seconds(limit))

@@ -61,6 +61,8 @@ pub(crate) async fn exchange<S>(
         }
         if rec.has_head() {
             deadlines.begin_body(Instant::now());
+        } else {
+            deadlines.head_goes_on(reader.head.bytes.len());
         }
     }
     reader.after_end(&mut source, &mut buf, rec).await;

@@ -29,6 +29,10 @@ impl Asked {
 /// What a scripted server does with a connection.
 pub enum Step {
     Send(Vec<u8>),
+    /// Sends the same again and again until the client goes.
+    Flood(Vec<u8>),
+    /// Sends byte by byte, with this pause in milliseconds before each.
+    Drip(Vec<u8>, u64),
     Wait(u64),
     /// Closes with RST.
     Reset,
@@ -90,6 +94,11 @@ async fn talk(mut stream: TcpStream, play: Play) {
     for step in play(&asked) {
         let gone = match step {
             Step::Send(bytes) => stream.write_all(&bytes).await.is_err(),
+            Step::Flood(bytes) => {
+                while stream.write_all(&bytes).await.is_ok() {}
+                true
+            }
+            Step::Drip(bytes, ms) => drip(&mut stream, &bytes, ms).await,
             Step::Wait(ms) => left_within(&mut stream, Duration::from_millis(ms)).await,
             Step::Reset => {
                 let socket = socket2::SockRef::from(&stream);
@@ -105,6 +114,18 @@ async fn talk(mut stream: TcpStream, play: Play) {
     // A close with unread input would be a reset: end our side and wait for the client's.
     let _ = stream.shutdown().await;
     left_within(&mut stream, Duration::from_secs(5)).await;
+}
+
+/// Whether the client went meanwhile.
+async fn drip(stream: &mut TcpStream, bytes: &[u8], ms: u64) -> bool {
+    for byte in bytes {
+        if left_within(stream, Duration::from_millis(ms)).await
+            || stream.write_all(&[*byte]).await.is_err()
+        {
+            return true;
+        }
+    }
+    false
 }
 
 /// Waits, but not longer than the client stays.
