@@ -19,6 +19,9 @@ use crate::cause::Cause;
 use crate::port::Ports;
 use crate::subscriber::Wire;
 
+/// Ports that a connection tries in one turn.
+const TRIES_PER_TURN: usize = 16;
+
 /// Whether streams share connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
@@ -115,11 +118,16 @@ impl Dialer {
             0 => None,
             len => Some(*sources[(number % len as u64) as usize]),
         };
-        for port in self.ports.iter().flat_map(Ports::candidates) {
+        let candidates = self.ports.iter().flat_map(Ports::candidates);
+        for (port, tried) in candidates.zip(1_usize..) {
             match self.reach(target, source, Some(port)).await {
                 // Taken by somebody else.
                 Err(Cause::NoPort) => {}
                 reached => return reached,
+            }
+            // A long search must not keep the other streams from their turn.
+            if tried.is_multiple_of(TRIES_PER_TURN) {
+                tokio::task::yield_now().await;
             }
         }
         match &self.ports {

@@ -105,6 +105,8 @@ pub struct Shift {
 const BEAT: Duration = Duration::from_millis(10);
 /// Streams whose newest event's age is looked at in each beat.
 const STALENESS_SAMPLES: usize = 20;
+/// Names looked up at one time at most: each look-up takes a thread and descriptors.
+const LOOKUPS: usize = 16;
 /// Tasks polled between two looks at the sockets.
 const EVENT_INTERVAL: u32 = 256;
 
@@ -117,6 +119,7 @@ impl Shift {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .event_interval(EVENT_INTERVAL)
+            .max_blocking_threads(LOOKUPS)
             .build_local(LocalOptions::default())
             .map_err(LoadError::Runtime)?;
         let worker = Rc::new(worker);
