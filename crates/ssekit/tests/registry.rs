@@ -70,6 +70,24 @@ fn every_check_is_explained_with_source_examples_impact_and_remedy() {
 }
 
 #[test]
+fn every_metric_of_load_runs_is_explained_by_its_formula() {
+    for metric in ssekit_record::METRICS {
+        let text = out(&["explain", metric.name, "--format", "json"]);
+        let told: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (&told["metric"], &told["formula"]),
+            (&metric.name.into(), &metric.formula.into())
+        );
+    }
+    let human = out(&["explain", "e2e"]);
+    assert!(human.starts_with("delivery  in us  corrected"), "{human}");
+    assert!(
+        human.contains("See also delivery_intended, delivery_sent."),
+        "{human}"
+    );
+}
+
+#[test]
 fn the_coverage_names_every_check_and_gives_reasons() {
     let human = out(&["list", "--coverage"]);
     let text = out(&["list", "--coverage", "--format", "json"]);

@@ -1,11 +1,13 @@
-//! `ssekit explain`: one rule in full.
+//! `ssekit explain`: one rule or metric in full.
+
+mod metric;
 
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 use serde::Serialize;
-use ssekit_record::{ExitCode, Level, SCHEMA, Source};
+use ssekit_record::{ExitCode, Level, Metric, SCHEMA, Source};
 use ssekit_report::text::wrap;
 
 use crate::command::list::colour;
@@ -15,10 +17,10 @@ use crate::output;
 use crate::registry::{self, Entry};
 use crate::suggestion::did_you_mean;
 
-/// Explain a check: source, examples, impact, remedy
+/// Explain a check (source, examples, impact, remedy) or a metric of load runs (its formula)
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Id of the check, such as framing.well-formed
+    /// Id of the check, such as framing.well-formed, or name of the metric, such as tick_lateness
     id: String,
     /// Form of the output
     #[arg(long, value_enum, default_value = "human")]
@@ -46,9 +48,20 @@ struct Explanation<'a> {
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let id = arguments.id.as_str();
     let Some(rule) = registry::all().find(|rule| rule.id == id) else {
-        let ids = registry::all().map(|rule| rule.id);
-        let hint = did_you_mean(id, ids, "`ssekit list` shows them all");
-        return Err(Failure::Usage(format!("no check {id:?}{hint}")));
+        if let Some(metric) = Metric::named(id) {
+            output::print(&match arguments.format {
+                Format::Human => metric::told(metric),
+                Format::Json => metric::json(metric)?,
+            })?;
+            return Ok(ExitCode::AsExpected);
+        }
+        let ids = registry::all().map(|rule| rule.id).chain(metric::names());
+        let hint = did_you_mean(
+            id,
+            ids,
+            "`ssekit list` shows the checks, a load report its metrics",
+        );
+        return Err(Failure::Usage(format!("no check or metric {id:?}{hint}")));
     };
     output::print(&match arguments.format {
         Format::Human => told(&rule),
