@@ -31,6 +31,7 @@ pub(crate) fn judge(record: &mut LoadRecord, job: &Job, run: &Tally, ending: End
     record.findings.extend(search(record, job));
     record.findings.extend(beyond(job, run));
     record.findings.extend(record.away());
+    record.findings.extend(record.overlapped());
     let thresholds = job.thresholds.iter();
     record.thresholds = thresholds
         .map(|threshold| threshold.evaluate(record))

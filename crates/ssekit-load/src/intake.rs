@@ -13,6 +13,16 @@ use crate::punctuality::Tick;
 use crate::tally::Tally;
 use crate::trace::Traced;
 
+/// What the number of an event says of it.
+enum Novelty {
+    /// It is the next one, or has no number.
+    Next(Option<u64>),
+    /// It is new, and came after a higher number.
+    Late(u64),
+    /// It came before.
+    Again,
+}
+
 /// Takes the events of one read. They share an arrival: the instant right after that read.
 pub struct Intake<'a> {
     /// The clock of the run.
@@ -136,14 +146,13 @@ impl Intake<'_> {
         }
     }
 
-    /// The number of an event, entered into the books. `None` where the number, if any, says that
-    /// the event is not new.
+    /// Enters the number of an event into the books.
     #[inline]
-    fn sequence(&mut self, sequence: &Sequence, event: &EventRef<'_>) -> Option<Option<u64>> {
+    fn sequence(&mut self, sequence: &Sequence, event: &EventRef<'_>) -> Novelty {
         let number = sequence.place.number(event.data, event.last_event_id);
         let Some(seq) = number.and_then(|number| number.integer()) else {
             self.tally.count.unnumbered += 1;
-            return Some(None);
+            return Novelty::Next(None);
         };
         let count = &mut self.tally.count;
         count.numbered += 1;
@@ -151,17 +160,22 @@ impl Intake<'_> {
             Arrival::New { skipped, resumed } => {
                 count.skipped += skipped;
                 count.skipped_resuming += if resumed { skipped } else { 0 };
-                return Some(Some(seq));
+                return Novelty::Next(Some(seq));
             }
             Arrival::Reordered { resumed } => {
                 count.reordered += 1;
                 count.refilled += 1;
                 count.refilled_resuming += u64::from(resumed);
+                return Novelty::Late(seq);
+            }
+            Arrival::Early => {
+                count.reordered += 1;
+                return Novelty::Late(seq);
             }
             Arrival::Replayed => count.replayed += 1,
             Arrival::Duplicated => count.duplicated += 1,
         }
-        None
+        Novelty::Again
     }
 
     /// The stamp of an event as a time of the run's clock.
@@ -262,9 +276,9 @@ impl Sink for Intake<'_> {
         self.tally.count.data_bytes += event.data.len() as u64;
         self.tally.size(event.data.len() as u64);
         let expect = self.expect;
-        let seq = match &expect.sequence {
+        let novelty = match &expect.sequence {
             Some(sequence) => self.sequence(sequence, &event),
-            None => Some(None),
+            None => Novelty::Next(None),
         };
         let mut stamped = None;
         if let Some(published) = &expect.published
@@ -272,22 +286,24 @@ impl Sink for Intake<'_> {
         {
             stamped = Some(stamp);
             // A replay is late by the outage, not by the server.
-            if seq.is_some() {
+            if !matches!(novelty, Novelty::Again) {
                 self.delivery(published, stamp);
             }
         }
         if let Some(every) = expect.trace_every {
             self.trace(every, stamped, &event);
         }
-        if let Some(seq) = seq {
+        // The tick of a late one was accounted for as missing when a higher number came.
+        if let Novelty::Next(seq) = novelty {
             self.tick(seq);
-            let shared = expect
+        }
+        if let Novelty::Next(Some(seq)) | Novelty::Late(seq) = novelty
+            && expect
                 .sequence
                 .as_ref()
-                .is_some_and(|sequence| sequence.shared);
-            if let (Some(seq), true) = (seq, shared) {
-                self.fanout.arrive(self.topic, seq, self.at_us, stamped);
-            }
+                .is_some_and(|sequence| sequence.shared)
+        {
+            self.fanout.arrive(self.topic, seq, self.at_us, stamped);
         }
         if expect
             .heartbeat_event

@@ -26,6 +26,8 @@ pub enum Arrival {
     Replayed,
     /// Seen before.
     Duplicated,
+    /// It came after a higher number, and lies before the first one that was seen, so that nobody missed it.
+    Early,
 }
 
 /// Numbers missing between two that were seen.
@@ -33,8 +35,18 @@ pub enum Arrival {
 struct Hole {
     first: u64,
     last: u64,
-    /// Whether it lies across a reconnect.
-    resumed: bool,
+    lies: Lies,
+}
+
+/// Where a hole lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lies {
+    /// Between two numbers of one connection.
+    Within,
+    /// Across a reconnect.
+    Across,
+    /// Before the first number that was seen: none of it was due.
+    Before,
 }
 
 /// Holes from the oldest on.
@@ -45,6 +57,8 @@ struct Holes(Vec<Hole>);
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     high: Option<u64>,
+    /// How far the lowest number that was seen lies below the highest; what is beyond this range is not told apart.
+    span: u32,
     /// Once there was one.
     holes: Option<Box<Holes>>,
     /// Set by a reconnect until the first new event.
@@ -73,6 +87,7 @@ impl Ledger {
         };
         if seq == high.wrapping_add(1) {
             self.high = Some(seq);
+            self.span = self.span.saturating_add(1);
             self.resuming = false;
             return Arrival::NEXT;
         }
@@ -85,23 +100,43 @@ impl Ledger {
             self.holes.get_or_insert_default().remember(Hole {
                 first: high + 1,
                 last: seq - 1,
-                resumed,
+                lies: if resumed { Lies::Across } else { Lies::Within },
             });
             self.high = Some(seq);
+            self.span = below(self.span, seq - high);
             return Arrival::New {
                 skipped: seq - high - 1,
                 resumed,
             };
         }
-        if let Some(resumed) = self.holes.as_mut().and_then(|holes| holes.fill(seq)) {
-            return Arrival::Reordered { resumed };
+        if let Some(lies) = self.holes.as_mut().and_then(|holes| holes.fill(seq)) {
+            return match lies {
+                Lies::Within => Arrival::Reordered { resumed: false },
+                Lies::Across => Arrival::Reordered { resumed: true },
+                Lies::Before => Arrival::Early,
+            };
         }
         if self.resuming {
-            Arrival::Replayed
-        } else {
-            Arrival::Duplicated
+            return Arrival::Replayed;
         }
+        let low = high.saturating_sub(self.span.into());
+        if seq >= low || self.span == u32::MAX {
+            return Arrival::Duplicated;
+        }
+        self.span = below(self.span, low - seq);
+        if low - seq > 1 {
+            self.holes.get_or_insert_default().remember(Hole {
+                first: seq + 1,
+                last: low - 1,
+                lies: Lies::Before,
+            });
+        }
+        Arrival::Early
     }
+}
+
+fn below(span: u32, more: u64) -> u32 {
+    span.saturating_add(u32::try_from(more).unwrap_or(u32::MAX))
 }
 
 impl Holes {
@@ -112,9 +147,8 @@ impl Holes {
         self.0.push(hole);
     }
 
-    /// Takes a number out of its hole, if it lies in one; tells whether that lies across a
-    /// reconnect.
-    fn fill(&mut self, seq: u64) -> Option<bool> {
+    /// Takes a number out of its hole, if it lies in one; tells where that lies.
+    fn fill(&mut self, seq: u64) -> Option<Lies> {
         let lies_in = |hole: &Hole| (hole.first..=hole.last).contains(&seq);
         let at = self.0.iter().position(lies_in)?;
         let hole = self.0[at];
@@ -137,7 +171,7 @@ impl Holes {
                 self.0.insert(at, before);
             }
         }
-        Some(hole.resumed)
+        Some(hole.lies)
     }
 }
 
@@ -187,6 +221,19 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_before_the_first_is_early_and_never_was_lost() {
+        let (mut ledger, mut arrivals) = run(&[6, 5, 7, 3, 4, 4]);
+        let early = [Arrival::Early; 2];
+        assert_eq!((arrivals[1], &arrivals[3..5]), (Arrival::Early, &early[..]));
+        assert_eq!(arrivals[5], Arrival::Duplicated);
+        ledger.resume();
+        // A server that sends its whole history again repeats nothing within one connection.
+        arrivals.push(ledger.note(1));
+        assert_eq!(arrivals[6], Arrival::Replayed);
+        assert_eq!(lost(&arrivals), (0, 0));
+    }
+
+    #[test]
     fn a_hole_across_a_reconnect_is_lost_and_resume_loss() {
         let (mut ledger, mut arrivals) = run(&[1, 3]);
         ledger.resume();
@@ -213,14 +260,17 @@ mod tests {
             let mut seen = std::collections::BTreeSet::new();
             for (seq, arrival) in seqs.iter().zip(&arrivals) {
                 let high = seen.last().copied();
-                // What lies before where accounting began was not due.
-                let repeated = *seq < first || !seen.insert(*seq);
+                let repeated = !seen.insert(*seq);
                 prop_assert_eq!(*arrival == Arrival::Duplicated, repeated);
-                let late = !repeated && high.is_some_and(|high| *seq < high);
+                // What lies before where accounting began was not due.
+                let early = !repeated && *seq < first;
+                prop_assert_eq!(*arrival == Arrival::Early, early);
+                let late = !repeated && !early && high.is_some_and(|high| *seq < high);
                 prop_assert_eq!(matches!(arrival, Arrival::Reordered { .. }), late);
             }
+            let due = seen.range(first..).count() as u64;
             let span = seen.last().map_or(0, |last| last - first + 1);
-            prop_assert_eq!(lost(&arrivals).0, span - seen.len() as u64);
+            prop_assert_eq!(lost(&arrivals).0, span - due);
         }
     }
 }

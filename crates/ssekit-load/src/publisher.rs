@@ -1,13 +1,15 @@
 //! Publishing by plan: each publication goes out when it is due, whether or not the ones before it
-//! have been answered.
+//! have been answered, unless they have to be taken in order.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ssekit_http::{ResponseCursor, ResponsePart};
+use ssekit_record::LoadCounts;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_local;
 use tokio::time::{sleep_until, timeout};
 
@@ -17,7 +19,7 @@ use crate::metric::Metric;
 use crate::subscriber::Wire;
 use crate::worker::Worker;
 
-/// Publications unanswered at most; those beyond count as failed.
+/// Publications due and not answered at most; those beyond count as failed.
 const PENDING: usize = 10_000;
 /// Most bytes taken of an answer in one read.
 const READ: usize = 4096;
@@ -45,6 +47,8 @@ pub struct Publisher {
     pub publications: Arc<dyn Fn() -> Publications + Send + Sync>,
     /// Longest wait for an answer.
     pub timeout: Duration,
+    /// Whether each publication waits for the answer to the one before.
+    pub in_order: bool,
 }
 
 impl fmt::Debug for Publisher {
@@ -60,41 +64,73 @@ type Pool = Rc<RefCell<Vec<Wire>>>;
 
 /// Publishes until there is nothing more to publish.
 pub async fn publish(worker: Rc<Worker>, publisher: Publisher) {
-    let publisher = Rc::new(publisher);
-    let pool = Pool::default();
-    let pending = Rc::new(());
     let publications = (publisher.publications)();
+    let desk = Rc::new(Desk {
+        worker,
+        pool: Pool::default(),
+        pending: Cell::new(0),
+        unanswered: Cell::new(0),
+        turns: publisher.in_order.then(|| Semaphore::new(1)),
+        publisher,
+    });
     for (publication, number) in publications.zip(0..) {
-        let due = publication.at_us;
-        if worker.clock.now_us() < due {
-            sleep_until(worker.clock.instant(due).into()).await;
+        let clock = desk.worker.clock;
+        if clock.now_us() < publication.at_us {
+            sleep_until(clock.instant(publication.at_us).into()).await;
         }
-        let now = worker.clock.now_us();
-        let wall = |us| worker.clock.wall_us(us);
-        let request = (publication.request)(wall(due), wall(now));
-        {
-            let mut books = worker.books.borrow_mut();
-            let (tally, _) = books.of(publisher.role);
-            tally.count.published_due += 1;
-            tally.record(Metric::PublishLag, now.saturating_sub(due));
-            if Rc::strong_count(&pending) > PENDING {
-                tally.count.publish_failed += 1;
-                continue;
-            }
+        desk.count(|count| count.published_due += 1);
+        if desk.pending.get() >= PENDING {
+            desk.count(|count| count.publish_failed += 1);
+            continue;
         }
-        let (worker, publisher) = (worker.clone(), publisher.clone());
-        let (pool, pending) = (pool.clone(), pending.clone());
+        desk.pending.set(desk.pending.get() + 1);
+        let desk = desk.clone();
         spawn_local(async move {
-            let sending = send(&publisher.dialer, &pool, number, &request);
-            let answer = timeout(publisher.timeout, sending).await;
-            account(
-                &worker,
-                publisher.role,
-                due,
-                answer.unwrap_or(Err(Cause::HeadTimeout)),
-            );
-            drop(pending);
+            desk.make(publication, number).await;
+            desk.pending.set(desk.pending.get() - 1);
         });
+    }
+}
+
+/// Where the publications of one publisher are made.
+struct Desk {
+    worker: Rc<Worker>,
+    publisher: Publisher,
+    pool: Pool,
+    /// Publications that are due and not answered.
+    pending: Cell<usize>,
+    /// Those of them that were sent.
+    unanswered: Cell<usize>,
+    /// Lets one at a time through, in the order in which they came, where that is asked for.
+    turns: Option<Semaphore>,
+}
+
+impl Desk {
+    fn count(&self, change: impl FnOnce(&mut LoadCounts)) {
+        let mut books = self.worker.books.borrow_mut();
+        change(&mut books.of(self.publisher.role).0.count);
+    }
+
+    async fn make(&self, publication: Publication, number: u64) {
+        let _turn = match &self.turns {
+            Some(turns) => turns.acquire().await.ok(),
+            None => None,
+        };
+        let (clock, due) = (self.worker.clock, publication.at_us);
+        let now = clock.now_us();
+        let request = (publication.request)(clock.wall_us(due), clock.wall_us(now));
+        {
+            let mut books = self.worker.books.borrow_mut();
+            let (tally, _) = books.of(self.publisher.role);
+            tally.record(Metric::PublishLag, now.saturating_sub(due));
+            tally.count.publish_overlapped += u64::from(self.unanswered.get() > 0);
+        }
+        self.unanswered.set(self.unanswered.get() + 1);
+        let sending = send(&self.publisher.dialer, &self.pool, number, &request);
+        let answer = timeout(self.publisher.timeout, sending).await;
+        self.unanswered.set(self.unanswered.get() - 1);
+        let answer = answer.unwrap_or(Err(Cause::HeadTimeout));
+        account(&self.worker, self.publisher.role, due, answer);
     }
 }
 

@@ -232,6 +232,26 @@ impl LoadRecord {
         })
     }
 
+    /// That publications overlapped and numbers were missed: the order in which the target took them is not
+    /// known.
+    pub fn overlapped(&self) -> Option<LoadFinding> {
+        let (lost, reordered) = (self.events.lost, self.events.reordered);
+        let overlapped = self.counts.publish_overlapped;
+        if overlapped == 0 || (lost == 0 && reordered == 0) {
+            return None;
+        }
+        Some(LoadFinding {
+            id: "publish.overlap".into(),
+            verdict: Verdict::Warn,
+            detail: format!(
+                "{overlapped} of {} publications left before an earlier one was answered: the target may have taken \
+                 them in another order than they are numbered in, so {reordered} reordered and {lost} lost events \
+                 need not be its doing. With in_order = true the publisher waits for each answer.",
+                self.counts.published_due,
+            ),
+        })
+    }
+
     /// Whether no event was received at all.
     pub fn has_no_data(&self) -> bool {
         self.events.received == 0

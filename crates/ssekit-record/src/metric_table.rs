@@ -313,7 +313,7 @@ pub const METRICS: &[Metric] = &[
     time(
         "publish_lag",
         RAW,
-        "Request of a publication less its intended instant: how late the generator was.",
+        "Request of a publication less its intended instant: how late the generator was; with in_order also the wait for the answer before.",
     ),
     time("loop_lag", RAW, "How late a timer of a worker's loop ran."),
     counter(
@@ -473,6 +473,12 @@ pub const METRICS: &[Metric] = &[
         Unit::Count,
         "published_due",
         "Publications that failed; over those due.",
+    ),
+    counter(
+        "publish_overlapped",
+        Unit::Count,
+        "published_due",
+        "Publications that left while one before was unanswered, so that the target may have taken them in another order; over those due.",
     ),
     counter(
         "synthetic",

@@ -67,6 +67,9 @@ impl Order {
                 dialer: self.dialer(&url, Sharing::Never)?,
                 publications: publications(plan, &form, index, self.shard, self.scenario.seed),
                 timeout: self.timeout(),
+                in_order: population
+                    .index
+                    .is_some_and(|index| self.scenario.populations[index].in_order),
             })
         });
         publishers.collect()

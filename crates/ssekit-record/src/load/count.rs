@@ -123,6 +123,8 @@ counters! {
     published,
     /// Publications that failed.
     publish_failed,
+    /// Publications that were sent while one before was unanswered.
+    publish_overlapped,
     /// Arrivals of the sampled event ids.
     fanout_arrived,
     /// Arrivals of the sampled event ids that were due: streams that should have had them.

@@ -84,9 +84,9 @@ pub fn merge(shards: Vec<LoadRecord>, allowed: usize) -> Result<LoadRecord, Merg
     // What one shard lost another may have kept.
     whole
         .findings
-        .retain(|finding| finding.id != "streams.away");
-    let away = whole.away();
-    whole.findings.extend(away);
+        .retain(|finding| !["streams.away", "publish.overlap"].contains(&finding.id.as_str()));
+    let found = [whole.away(), whole.overlapped()];
+    whole.findings.extend(found.into_iter().flatten());
     whole.outcome = whole.judged(interrupted);
     whole.summary = summary(&whole, count);
     Ok(whole)

@@ -41,6 +41,9 @@ pub struct Population {
     /// How they are spread.
     #[serde(default)]
     pub arrival: Arrival,
+    /// Whether each publication waits for the answer to the one before, so that they are taken in order.
+    #[serde(default)]
+    pub in_order: bool,
     /// Content of a publication, a template.
     pub payload: Option<String>,
     /// Topics; publications take them as `topic_dist` says, streams in turn.

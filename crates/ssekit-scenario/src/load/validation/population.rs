@@ -63,6 +63,11 @@ fn population_keys(population: &Population, at: &impl Fn(&str) -> Vec<Step>) -> 
         ("rate", population.rate.is_some(), false),
         ("payload", population.payload.is_some(), false),
     ];
+    ensure(
+        is_publisher || !population.in_order,
+        at("in_order"),
+        "`in_order` is for kind = \"publisher\"",
+    )?;
     for (name, is_there, others_may) in for_publishers {
         if is_publisher {
             let message = format!("a publisher needs `{name}`");
