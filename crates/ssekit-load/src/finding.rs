@@ -326,10 +326,47 @@ fn no_data(record: &LoadRecord) -> String {
     let most = record.errors.iter().max_by_key(|(_, count)| **count);
     match (record.streams.opened, most) {
         (0, Some((cause, count))) => {
-            format!("No stream opened: {count} attempts ended with {cause}.")
+            let attempts = record.streams.attempts;
+            format!(
+                "No stream opened; of {attempts} attempts {count} failed: {}.",
+                in_words(cause)
+            )
         }
         (0, None) => "No stream opened.".into(),
         (opened, _) => format!("{opened} streams opened, and not one event came."),
+    }
+}
+
+/// What a cause means, by its name.
+fn in_words(cause: &str) -> String {
+    let words = match cause {
+        "unresolved" => "the host name has no address",
+        "refused" => "the connection was refused: nothing listens there",
+        "unreachable" => "the address cannot be reached",
+        "connect_timeout" => "no connection came about in time",
+        "no_descriptor" => "this machine had no file descriptor left",
+        "no_port" => "this machine had no port left",
+        "no_source" => "the source address cannot be used",
+        "tls" => "the TLS handshake failed",
+        "head_timeout" => "no answer came in time (target.timeout, --timeout)",
+        "unanswered" => "the server closed the connection without an answer",
+        "content_type" => {
+            "the answer had another Content-Type than was expected (expect.content_type)"
+        }
+        "malformed" => "what came cannot be read as HTTP",
+        "reset" => "the server reset the connection",
+        "status_204" => "the server answered 204, which tells clients not to come back",
+        _ => "",
+    };
+    match (words, cause.strip_prefix("status_")) {
+        ("", Some(status)) if status.starts_with('3') => {
+            format!(
+                "the server answered {status}, and redirects are not followed: load where it leads to"
+            )
+        }
+        ("", Some(status)) => format!("the server answered {status}"),
+        ("", None) => cause.to_owned(),
+        (words, _) => words.to_owned(),
     }
 }
 

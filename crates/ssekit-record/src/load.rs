@@ -252,6 +252,13 @@ impl LoadRecord {
         })
     }
 
+    /// Processor seconds of the generator for 100,000 events; where there were fewer than 1,000, what it takes
+    /// besides would be most of it.
+    pub fn cpu_per_100_000(&self) -> Option<f64> {
+        let events = self.events.received;
+        (events >= 1_000).then(|| self.generator.cpu_seconds / events as f64 * 1e5)
+    }
+
     /// Whether no event was received at all.
     pub fn has_no_data(&self) -> bool {
         self.events.received == 0

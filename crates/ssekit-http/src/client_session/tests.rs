@@ -1,3 +1,4 @@
+//! The client half of HTTP/2 by hand-made frames: requests, windows, limits, and what breaks the protocol.
 #![allow(clippy::unwrap_used)]
 use super::*;
 

@@ -1,3 +1,5 @@
+//! The text for Prometheus, read back: sums, buckets, and states of thresholds.
+
 use std::collections::BTreeMap;
 
 use ssekit_record::{Threshold, Unit};

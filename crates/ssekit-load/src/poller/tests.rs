@@ -1,3 +1,4 @@
+//! Streams held by one task: what each takes, and that their ends are seen at once and whole.
 #![allow(clippy::unwrap_used)]
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};

@@ -1,3 +1,4 @@
+//! What of this machine a run needs, which limit refuses it, and the remedy that is named.
 #![allow(clippy::unwrap_used)]
 use super::*;
 

@@ -1,3 +1,5 @@
+//! Thresholds: their statistics, operators, scopes and windows, and that no data never passes.
+
 use super::*;
 use crate::{
     Distribution, EventCounts, Generator, Interval, LoadCounts, LoadOutcome, LoadRecord, Phase,

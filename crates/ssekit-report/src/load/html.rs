@@ -273,13 +273,10 @@ fn steps(record: &LoadRecord) -> Vec<Step> {
 
 fn generator(record: &LoadRecord) -> Vec<(&'static str, String)> {
     let g = &record.generator;
-    let events = record.events.received.max(1) as f64;
-    let mut rows = vec![
-        ("CPU time", format!("{:.2} s", g.cpu_seconds)),
-        (
-            "per 100,000 events",
-            format!("{:.3} s", g.cpu_seconds / events * 1e5),
-        ),
+    let mut rows = vec![("CPU time", format!("{:.2} s", g.cpu_seconds))];
+    let each = record.cpu_per_100_000();
+    rows.extend(each.map(|cost| ("per 100,000 events", format!("{cost:.3} s"))));
+    rows.extend([
         ("Most memory", show_bytes(g.max_rss_bytes as f64)),
         (
             "Busiest worker",
@@ -306,7 +303,7 @@ fn generator(record: &LoadRecord) -> Vec<(&'static str, String)> {
             ),
         ),
         ("Events before their stamp", count(g.negative)),
-    ];
+    ]);
     if !g.clock.is_empty() {
         rows.push(("Clocks", g.clock.clone()));
         rows.push(("Before their stamp by", duration(g.ahead_us)));

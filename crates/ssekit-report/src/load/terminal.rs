@@ -209,11 +209,13 @@ fn steps(capacity: &Capacity, layout: Layout, out: &mut String) {
 
 fn generator(record: &LoadRecord, out: &mut String) {
     let g = &record.generator;
-    let events = record.events.received.max(1) as f64;
+    let each = record.cpu_per_100_000();
+    let each = each.map_or_else(String::new, |cost| {
+        format!(" ({cost:.3} per 100,000 events)")
+    });
     let text = format!(
-        "{:.2} CPU-s ({:.3} per 100,000 events), {}, loop lag p99.9 {}, schedule lag p99 {}, busiest worker {:.0} %",
+        "{:.2} CPU-s{each}, {}, loop lag p99.9 {}, schedule lag p99 {}, busiest worker {:.0} %",
         g.cpu_seconds,
-        g.cpu_seconds / events * 1e5,
         show_bytes(g.max_rss_bytes as f64),
         duration(g.loop_lag_p999_us),
         duration(g.schedule_lag_p99_us),

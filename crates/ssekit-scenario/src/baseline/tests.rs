@@ -1,3 +1,4 @@
+//! Baselines of findings: read and written back, faults in them, and updates.
 #![allow(clippy::unwrap_used)]
 use super::*;
 use ssekit_record::{CheckSummary, Level, SCHEMA, StaleEntry};

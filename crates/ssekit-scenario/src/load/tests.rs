@@ -1,3 +1,5 @@
+//! Scenario files: what is read, how faults are told, and what settings replace.
+
 use std::path::Path;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Plans: when streams start and end, and when publications go out, in each kind of phase.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

@@ -1,3 +1,5 @@
+//! What the live panel and the lines of a log show of a run, calm or in trouble, at any width.
+
 use insta::assert_snapshot;
 use ssekit_record::{Distribution, LoadCounts, MetricValue, Unit};
 
