@@ -144,13 +144,23 @@ fn what_never_ends_is_given_up_at_a_limit_and_takes_no_more_memory() {
     let lines = "data: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n".repeat(20_000);
     let head_lines = "X-More: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".repeat(1000);
     for (name, url, table, cause) in [
-        ("head", endless("HTTP/1.1 200 OK\r\n", head_lines), "errors", "malformed"),
+        (
+            "head",
+            endless("HTTP/1.1 200 OK\r\n", head_lines),
+            "errors",
+            "malformed",
+        ),
         ("line", endless(HEAD, megabyte), "disconnects", "limit"),
         ("event", endless(HEAD, lines), "disconnects", "limit"),
     ] {
         let (record, said, _) = patient(&url, 2, 5);
         let ended = record[table][cause].as_u64();
-        assert!(ended.is_some_and(|ended| ended >= 2), "{name}: {said} {} {}", record["errors"], record["disconnects"]);
+        assert!(
+            ended.is_some_and(|ended| ended >= 2),
+            "{name}: {said} {} {}",
+            record["errors"],
+            record["disconnects"]
+        );
         assert_eq!(record["events"]["received"], 0, "{name}");
         // 16 MiB for a line of each stream, growing, and ssekit itself.
         let held = record["generator"]["max_rss_bytes"].as_u64().unwrap() >> 20;
