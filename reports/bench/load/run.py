@@ -202,11 +202,11 @@ def measure(name, streams, command, origin, seconds):
             time.sleep(0.5)
         time.sleep(2)
         before, open_before = origin.sent()
-        cpu_before, _ = spent(client.pid)
+        (cpu_before, _), (own_before, _) = spent(client.pid), spent(origin.process.pid)
         began = time.monotonic()
         time.sleep(seconds)
         after, open_after = origin.sent()
-        cpu_after, rss = spent(client.pid)
+        (cpu_after, rss), (own_after, _) = spent(client.pid), spent(origin.process.pid)
         took = time.monotonic() - began
     finally:
         try:
@@ -222,6 +222,7 @@ def measure(name, streams, command, origin, seconds):
     return {
         "client": name, "streams": min(open_before, open_after), "events": events, "seconds": round(took, 2),
         "cpu": cpu, "per_100k": cpu / events * 1e5, "rss_mb": rss / 1024,
+        "origin_per_100k": (own_after - own_before) / events * 1e5,
     }
 
 
@@ -238,7 +239,8 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp())
     subprocess.run(["cc", "-O2", "-o", folder / "client", FLOOR / "client.c"], check=True)
     rows = []
-    names = given.clients or ["floor", "ssekit", "ssekit-seq", "wrk", "h2load", "hey", "oha", "locust", "artillery"]
+    # ssekit comes last: the ports it bound are not given to others for a minute.
+    names = given.clients or ["floor", "wrk", "h2load", "hey", "oha", "locust", "artillery", "ssekit", "ssekit-seq"]
     for name in names:
         # A fresh origin for each, so that no client finds sockets of the one before.
         origin = {"neutral": Origin, "nginx": Nginx, "reference": Reference}[given.origin](folder, given.interval)
@@ -254,17 +256,18 @@ def main():
             origin.stop()
     shutil.rmtree(folder)
     floor = next((row for row in rows if row["client"] == "floor" and "cpu" in row), None)
-    print("| client | streams | events | CPU-s per 100,000 events | times the floor | million events per CPU-s | resident MB |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
+    print("| client | streams | events | CPU-s per 100,000 events | times the floor | million events per CPU-s | resident MB "
+          "| origin: CPU-s per 100,000 events |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for row in rows:
         if "failed" in row:
-            print(f"| {row['client']} | {row['failed']} | | | | | |")
+            print(f"| {row['client']} | {row['failed']} | | | | | | |")
             continue
         ratio = f"{row['per_100k'] / floor['per_100k']:.2f}" if floor else ""
         print(
             f"| {row['client']} | {row['streams']} | {row['events']} | {row['per_100k']:.3f} | {ratio} "
             f"| {0.1 / row['per_100k']:.2f} "
-            f"| {row['rss_mb']:.0f} |"
+            f"| {row['rss_mb']:.0f} | {row['origin_per_100k']:.3f} |"
         )
 
 

@@ -11,12 +11,13 @@ const OTHER_DESCRIPTORS: u64 = 64;
 /// Connections of a publisher.
 const PUBLISHER_CONNECTIONS: u64 = 64;
 /// Memory of the process without streams, in bytes.
-const BASE_MEMORY: u64 = 12 * 1024 * 1024;
-/// Memory of a stream over plain HTTP/1.1, in bytes: see reports/bench/load/scale.md.
-const ALONE: u64 = 2 * 1024;
-/// The same over TLS, and on a connection with others: estimates.
-const ALONE_TLS: u64 = 40 * 1024;
-const SHARED: u64 = 3 * 1024;
+const BASE_MEMORY: u64 = 20 * 1024 * 1024;
+/// Memory of a stream over plain HTTP/1.1, in bytes, measured with small events and rounded up: see
+/// reports/bench/load/scale.md.
+const ALONE: u64 = 1024;
+/// The same over TLS, and on a connection with others.
+const ALONE_TLS: u64 = 12 * 1024;
+const SHARED: u64 = 1024;
 /// Memory of what undoes a content coding, in bytes: gzip and deflate, which take most while events are
 /// small; brotli and zstd grow to more with what they have seen.
 const DECODER: u64 = 44 * 1024;
