@@ -19,6 +19,7 @@ use crate::{
     lean,
     patience::Patient,
     raw,
+    rewritten::Rewritten,
     service::Service,
     subscription::stopped,
     tamper::Tamper,
@@ -91,10 +92,12 @@ where
     }
     match service.flaw {
         Some(Flaw::Frame(FrameFlaw::Field(name, value))) => {
-            converse(Graft::new(socket, name, value), service).await;
+            let graft = Graft::new(name, value);
+            converse(Rewritten::new(socket, graft), service).await;
         }
         Some(Flaw::Frame(FrameFlaw::Tamper(flaw))) => {
-            converse(Tamper::new(socket, flaw), service).await;
+            let tamper = Tamper::new(flaw);
+            converse(Rewritten::new(socket, tamper), service).await;
         }
         _ => converse(socket, service).await,
     }

@@ -1,12 +1,5 @@
-//! A socket that adds a field to every HTTP/2 field block written through it, which hyper would
-//! refuse to send.
-use std::{
-    io,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
-
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+//! Adds a field to every HTTP/2 field block, which hyper would refuse to send.
+use crate::rewritten::Rewrite;
 
 /// Length of a frame header (RFC 9113 4.1).
 const HEADER: usize = 9;
@@ -19,32 +12,30 @@ const PADDED: u8 = 0x8;
 const HTTP1: u8 = b'H';
 
 /// Adds the field to whole, unpadded HEADERS frames; HTTP/1.1 passes as it is.
-pub(crate) struct Graft<S> {
-    socket: S,
+pub(crate) struct Graft {
     field: Vec<u8>,
     plain: Option<bool>,
     held: Vec<u8>,
-    ready: Vec<u8>,
 }
 
-impl<S> Graft<S> {
+impl Graft {
     /// Adds a field of this name and value, each shorter than 127 bytes.
-    pub(crate) fn new(socket: S, name: &str, value: &str) -> Self {
+    pub(crate) fn new(name: &str, value: &str) -> Self {
         Self {
-            socket,
             field: literal(name, value),
             plain: None,
             held: Vec::new(),
-            ready: Vec::new(),
         }
     }
+}
 
-    fn take(&mut self, bytes: &[u8]) {
+impl Rewrite for Graft {
+    fn write(&mut self, bytes: &[u8], client: &mut Vec<u8>) {
         let plain = *self
             .plain
             .get_or_insert(bytes.first().is_some_and(|byte| *byte == HTTP1));
         if plain {
-            self.ready.extend_from_slice(bytes);
+            client.extend_from_slice(bytes);
             return;
         }
         self.held.extend_from_slice(bytes);
@@ -57,10 +48,10 @@ impl<S> Graft<S> {
             let whole = kind == HEADERS && flags & END_HEADERS != 0 && flags & PADDED == 0;
             let grown = len as usize + if whole { self.field.len() } else { 0 };
             let [_, a, b, c] = u32::try_from(grown).unwrap_or(len).to_be_bytes();
-            self.ready.extend_from_slice(&[a, b, c]);
-            self.ready.extend(self.held.drain(..end).skip(3));
+            client.extend_from_slice(&[a, b, c]);
+            client.extend(self.held.drain(..end).skip(3));
             if whole {
-                self.ready.extend_from_slice(&self.field);
+                client.extend_from_slice(&self.field);
             }
         }
     }
@@ -77,66 +68,18 @@ fn literal(name: &str, value: &str) -> Vec<u8> {
     field
 }
 
-impl<S: AsyncWrite + Unpin> Graft<S> {
-    fn poll_drain(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.ready.is_empty() {
-            let written = ready!(Pin::new(&mut self.socket).poll_write(context, &self.ready))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.ready.drain(..written);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Graft<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(context, into)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Graft<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_drain(context))?;
-        self.take(bytes);
-        if let Poll::Ready(Err(error)) = self.poll_drain(context) {
-            return Poll::Ready(Err(error));
-        }
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_drain(context))?;
-        Pin::new(&mut self.socket).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_drain(context))?;
-        Pin::new(&mut self.socket).poll_shutdown(context)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// What is written when these bytes come in slices of this size.
     fn written(bytes: &[u8], size: usize) -> Vec<u8> {
-        let mut graft = Graft::new((), "A", "b");
+        let (mut graft, mut client) = (Graft::new("A", "b"), Vec::new());
         for slice in bytes.chunks(size) {
-            graft.take(slice);
+            graft.write(slice, &mut client);
         }
         assert!(graft.held.is_empty());
-        graft.ready
+        client
     }
 
     #[test]

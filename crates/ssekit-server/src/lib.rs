@@ -33,6 +33,7 @@ mod plan;
 mod position;
 mod raw;
 mod raw_request;
+mod rewritten;
 mod server;
 mod service;
 mod subscription;

@@ -1,16 +1,11 @@
-//! A socket that changes what passes on an HTTP/2 connection, so that hyper behaves as it never
+//! Changes what passes on an HTTP/2 connection, so that hyper behaves as it never
 //! would by itself. HTTP/1.1 passes as it is.
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
-    pin::Pin,
-    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use crate::flaw::TamperFlaw;
+use crate::{flaw::TamperFlaw, rewritten::Rewrite};
 
 /// The client's connection preface (RFC 9113 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -32,21 +27,14 @@ const WINDOW: u32 = 65_535;
 const WIDE: u32 = 1 << 20;
 /// A window that opens later than this after its stream was held back.
 const LATE: Duration = Duration::from_millis(300);
-/// Bytes read at a time.
-const SLICE: usize = 16 * 1024;
 
 /// Changes frames as one flaw does.
-pub(crate) struct Tamper<S> {
-    socket: S,
+pub(crate) struct Tamper {
     streams: Streams,
     from_client: Frames,
-    /// Bytes for hyper.
-    inward: Vec<u8>,
     to_client: Frames,
     /// DATA that waits for other streams.
     parked: Vec<u8>,
-    /// Bytes for the client.
-    outward: Vec<u8>,
 }
 
 /// What is known of the streams of a connection.
@@ -68,10 +56,9 @@ struct Frames {
     is_http2: Option<bool>,
 }
 
-impl<S> Tamper<S> {
-    pub(crate) fn new(socket: S, flaw: TamperFlaw) -> Self {
+impl Tamper {
+    pub(crate) fn new(flaw: TamperFlaw) -> Self {
         Self {
-            socket,
             streams: Streams {
                 flaw,
                 initial_window: WINDOW,
@@ -80,14 +67,14 @@ impl<S> Tamper<S> {
                 deaf: false,
             },
             from_client: Frames::default(),
-            inward: Vec::new(),
             to_client: Frames::default(),
             parked: Vec::new(),
-            outward: Vec::new(),
         }
     }
+}
 
-    fn read(&mut self, bytes: &[u8]) {
+impl Rewrite for Tamper {
+    fn read(&mut self, bytes: &[u8], hyper: &mut Vec<u8>) {
         self.from_client.held.extend_from_slice(bytes);
         let begun = self.from_client.is_http2.is_some();
         let held = &self.from_client.held;
@@ -96,26 +83,25 @@ impl<S> Tamper<S> {
                 return;
             }
             self.from_client.is_http2 = Some(true);
-            self.inward
-                .extend(self.from_client.held.drain(..PREFACE.len()));
+            hyper.extend(self.from_client.held.drain(..PREFACE.len()));
         }
         let is_http2 = *self.from_client.is_http2.get_or_insert(false);
         self.to_client.is_http2 = Some(is_http2);
         if !is_http2 {
-            self.inward.append(&mut self.from_client.held);
+            hyper.append(&mut self.from_client.held);
             return;
         }
         while let Some(mut frame) = self.from_client.next() {
             if self.streams.takes(&mut frame) {
-                self.inward.extend(frame);
+                hyper.extend(frame);
             }
         }
     }
 
-    fn write(&mut self, bytes: &[u8]) {
+    fn write(&mut self, bytes: &[u8], client: &mut Vec<u8>) {
         self.to_client.held.extend_from_slice(bytes);
         if self.to_client.is_http2 != Some(true) {
-            self.outward.append(&mut self.to_client.held);
+            client.append(&mut self.to_client.held);
             return;
         }
         while let Some(frame) = self.to_client.next() {
@@ -123,13 +109,21 @@ impl<S> Tamper<S> {
             let place = if waits {
                 &mut self.parked
             } else {
-                &mut self.outward
+                &mut *client
             };
             place.extend(frame);
         }
+        self.release(client);
+    }
+
+    fn release(&mut self, client: &mut Vec<u8>) {
         if !self.streams.all_wait() {
-            self.outward.append(&mut self.parked);
+            client.append(&mut self.parked);
         }
+    }
+
+    fn is_deaf(&self) -> bool {
+        self.streams.deaf
     }
 }
 
@@ -191,70 +185,6 @@ impl Streams {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Tamper<S> {
-    fn poll_drain(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.streams.all_wait() {
-            self.outward.append(&mut self.parked);
-        }
-        while !self.outward.is_empty() {
-            let written = ready!(Pin::new(&mut self.socket).poll_write(context, &self.outward))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.outward.drain(..written);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Tamper<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        while self.inward.is_empty() && !self.streams.deaf {
-            let mut slice = [0; SLICE];
-            let mut read = ReadBuf::new(&mut slice);
-            ready!(Pin::new(&mut self.socket).poll_read(context, &mut read))?;
-            if read.filled().is_empty() {
-                break;
-            }
-            let bytes = read.filled().to_vec();
-            self.read(&bytes);
-        }
-        let count = self.inward.len().min(into.remaining());
-        into.put_slice(&self.inward[..count]);
-        self.inward.drain(..count);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Tamper<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_drain(context))?;
-        self.write(bytes);
-        if let Poll::Ready(Err(error)) = self.poll_drain(context) {
-            return Poll::Ready(Err(error));
-        }
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_drain(context))?;
-        Pin::new(&mut self.socket).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_drain(context))?;
-        Pin::new(&mut self.socket).poll_shutdown(context)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,12 +198,12 @@ mod tests {
 
     /// What hyper gets of these frames after the preface, in slices of this size.
     fn taken(flaw: TamperFlaw, frames: &[u8], size: usize) -> Vec<u8> {
-        let mut tamper = Tamper::new((), flaw);
+        let (mut tamper, mut hyper) = (Tamper::new(flaw), Vec::new());
         for slice in [PREFACE, frames].concat().chunks(size) {
-            tamper.read(slice);
+            tamper.read(slice, &mut hyper);
         }
-        assert_eq!(&tamper.inward[..PREFACE.len()], PREFACE);
-        tamper.inward.split_off(PREFACE.len())
+        assert_eq!(&hyper[..PREFACE.len()], PREFACE);
+        hyper.split_off(PREFACE.len())
     }
 
     #[test]
@@ -308,24 +238,27 @@ mod tests {
 
     #[test]
     fn all_wait_for_the_one_without_a_window() {
-        let mut tamper = Tamper::new((), TamperFlaw::AllWait);
+        let mut tamper = Tamper::new(TamperFlaw::AllWait);
+        let (mut hyper, mut client) = (Vec::new(), Vec::new());
         let closed = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
         let asked = frame(HEADERS, 5, 3, &[]);
-        tamper.read(&[PREFACE, &closed, &asked].concat());
+        tamper.read(&[PREFACE, &closed, &asked].concat(), &mut hyper);
         let (data, pong) = (frame(DATA, 0, 1, b"x"), frame(PING, ACK, 0, &[0; 8]));
-        tamper.write(&[&data[..], &pong].concat());
-        assert_eq!(tamper.outward, pong);
-        tamper.read(&frame(WINDOW_UPDATE, 0, 3, &[0, 0, 0, 1]));
-        tamper.write(&pong);
-        assert_eq!(tamper.outward, [&pong[..], &pong, &data].concat());
+        tamper.write(&[&data[..], &pong].concat(), &mut client);
+        assert_eq!(client, pong);
+        let opened = frame(WINDOW_UPDATE, 0, 3, &[0, 0, 0, 1]);
+        tamper.read(&opened, &mut hyper);
+        tamper.write(&pong, &mut client);
+        assert_eq!(client, [&pong[..], &pong, &data].concat());
     }
 
     #[test]
     fn http1_is_left_alone() {
-        let mut tamper = Tamper::new((), TamperFlaw::IgnoresPing);
-        tamper.read(b"GET / HTTP/1.1\r\n\r\n");
-        tamper.write(b"HTTP/1.1 200 OK\r\n\r\n");
-        assert_eq!(tamper.inward, b"GET / HTTP/1.1\r\n\r\n");
-        assert_eq!(tamper.outward, b"HTTP/1.1 200 OK\r\n\r\n");
+        let mut tamper = Tamper::new(TamperFlaw::IgnoresPing);
+        let (mut hyper, mut client) = (Vec::new(), Vec::new());
+        tamper.read(b"GET / HTTP/1.1\r\n\r\n", &mut hyper);
+        tamper.write(b"HTTP/1.1 200 OK\r\n\r\n", &mut client);
+        assert_eq!(hyper, b"GET / HTTP/1.1\r\n\r\n");
+        assert_eq!(client, b"HTTP/1.1 200 OK\r\n\r\n");
     }
 }
