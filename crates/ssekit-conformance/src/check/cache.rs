@@ -112,10 +112,15 @@ fn directives(head: &Head) -> Vec<(String, Option<String>)> {
 
 /// The items of a comma-separated list, commas inside quotes left alone.
 fn split_list(value: &str) -> Vec<&str> {
+    split_at(value, ',')
+}
+
+/// What stands between separators that are not inside quotes.
+fn split_at(value: &str, separator: char) -> Vec<&str> {
     let mut inside = false;
     let items = value.split(|c| {
         inside ^= c == '"';
-        c == ',' && !inside
+        c == separator && !inside
     });
     items
         .map(str::trim)
@@ -213,21 +218,15 @@ fn not_shared(case: &Case<'_>) -> Judgement {
 fn hits(head: &Head) -> Vec<String> {
     let says_hit = |name: &str| match name {
         "x-cache" | "x-cache-status" | "x-proxy-cache" | "cf-cache-status" | "x-drupal-cache" => {
-            |value: &str| {
-                let words = |c: char| !c.is_ascii_alphanumeric();
-                let word = |w: &str| {
-                    ["hit", "stale", "updating", "revalidated"]
-                        .iter()
-                        .any(|hit| w.eq_ignore_ascii_case(hit))
-                };
-                value.split(words).any(word)
-            }
+            |value: &str| value.split(',').any(names_a_hit)
         }
-        // RFC 9211: `hit` is a parameter of a member.
+        // RFC 9211: `hit` is a parameter of a member, which begins with the name of the cache.
         "cache-status" => |value: &str| {
-            value
-                .split([',', ';'])
-                .any(|item| matches!(item.trim().to_ascii_lowercase().as_str(), "hit" | "hit=?1"))
+            let members = split_list(value);
+            let mut parameters = members
+                .iter()
+                .flat_map(|member| split_at(member, ';').into_iter().skip(1));
+            parameters.any(|item| matches!(item.to_ascii_lowercase().as_str(), "hit" | "hit=?1"))
         },
         // Two transactions: this one and the one that filled the cache.
         "x-varnish" => |value: &str| value.split_ascii_whitespace().count() > 1,
@@ -240,6 +239,14 @@ fn hits(head: &Head) -> Vec<String> {
     fields
         .map(|field| format!("{}: {}", field.name, shortened(&field.value)))
         .collect()
+}
+
+/// Whether one cache says that it answered itself: before its name, which may be any word.
+fn names_a_hit(item: &str) -> bool {
+    let words = item.split(|c: char| !c.is_ascii_alphanumeric());
+    let mut said = words.take_while(|word| !word.eq_ignore_ascii_case("from"));
+    let hits = ["hit", "stale", "updating", "revalidated"];
+    said.any(|word| hits.iter().any(|hit| word.eq_ignore_ascii_case(hit)))
 }
 
 fn no_transform(case: &Case<'_>) -> Judgement {
