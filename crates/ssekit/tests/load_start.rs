@@ -141,3 +141,30 @@ fn a_server_that_ends_on_the_way_is_in_the_record() {
     let tail = record["launched"]["tail"].to_string();
     assert!(tail.contains("gone"), "{tail}");
 }
+
+/// The body of the requests is read between the launch and the run: from a pipe that is filled only
+/// after the signal.
+#[test]
+fn a_signal_between_launch_and_run_is_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("body");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let file = folder.path().join("load.toml");
+    std::fs::write(
+        &file,
+        format!(
+            "[target]\nurl = \"http://127.0.0.1:{{port}}/events\"\nbody_file = \"{}\"\n\
+             [[phase]]\nkind = \"ramp\"\nto = 1\nover = \"60s\"\n",
+            pipe.display()
+        ),
+    )
+    .unwrap();
+    let start = format!(
+        "(exec 3>'{}'; kill -TERM $PPID; echo x >&3) & {}",
+        pipe.display(),
+        server()
+    );
+    let output = load(&[file.to_str().unwrap(), "--start", &start]);
+    assert_eq!(output.status.code(), Some(130), "{}", said(&output));
+}

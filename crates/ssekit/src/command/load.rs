@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
@@ -21,7 +22,7 @@ use crate::audience::{self, Audience};
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::input::cause;
-use crate::interrupt::{Interrupt, interrupted};
+use crate::interrupt::Interrupt;
 use crate::load_form::{LoadFile, LoadForm, load_file, write_all};
 use crate::local_shard::Task;
 use crate::request::{RequestArguments, url};
@@ -171,20 +172,32 @@ fn at_port(loaded: LoadedScenario, port: Option<u16>) -> LoadedScenario {
     }
 }
 
-/// Ends the run when the user or the system asks for it.
+/// Ends the run when the user or the system asks for it from now on.
 fn listen(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
     let stop = stop.clone();
-    let listening = move || {
-        let heard = runtime::block_on(interrupted());
-        if heard.is_ok() {
+    let (begun, begins) = channel();
+    let listen = async move {
+        let mut interrupt = match Interrupt::listen() {
+            Ok(interrupt) => interrupt,
+            Err(failure) => {
+                let _ = begun.send(Err(failure));
+                return Ok(());
+            }
+        };
+        // The other side waits for this.
+        let _ = begun.send(Ok(()));
+        if interrupt.came().await.is_ok() {
             stop.store(true, Ordering::Relaxed);
         }
+        Ok(())
     };
     std::thread::Builder::new()
         .name("signals".into())
-        .spawn(listening)
-        .map(|_| ())
-        .map_err(|error| Failure::Environment(format!("cannot start: {}", cause(&error))))
+        .spawn(move || runtime::block_on(listen))
+        .map_err(|error| Failure::Environment(format!("cannot start: {}", cause(&error))))?;
+    begins
+        .recv()
+        .unwrap_or_else(|error| Err(Failure::Internal(error.to_string())))
 }
 
 impl Arguments {
@@ -204,6 +217,8 @@ impl Arguments {
         stop: &Arc<AtomicBool>,
     ) -> Result<(LoadRecord, Result<(), Failure>), Failure> {
         let name = self.start.name(subject).await;
+        // Before the server is there, so that nothing is lost between its start and the run.
+        listen(stop)?;
         let started = self
             .start
             .launch(subject, &mut Interrupt::listen()?)
@@ -238,7 +253,9 @@ impl Arguments {
         let mut job = order.job()?;
         job.trace = report_set::trace(&order.scenario.output, order.shard);
         preflight(&job, 1)?;
-        listen(stop)?;
+        if port.is_none() {
+            listen(stop)?;
+        }
         let output = &order.scenario.output;
         let mut audience = Audience::new(&job, output, self.prometheus, self.quiet)?;
         Ok(run(&job, stop, &mut |progress| audience.show(progress))?)
@@ -281,7 +298,9 @@ impl Arguments {
         // What the processes share is judged once, before any of them is started.
         let job = order.job()?;
         preflight(&job, self.processes)?;
-        listen(stop)?;
+        if port.is_none() {
+            listen(stop)?;
+        }
         let output = &order.scenario.output;
         let mut audience = Audience::new(&job, output, self.prometheus, self.quiet)?;
         let mut joint = Joint::new(&job, self.processes);
