@@ -113,6 +113,7 @@ fn a_fresh_load_run_keeps_its_schema() {
 fn committed_reports_keep_the_schema() {
     keep("check", "servers");
     keep("proxy", "proxies");
+    keep("load", "load");
 }
 
 fn keep(kind: &str, folder: &str) {
