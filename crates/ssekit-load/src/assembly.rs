@@ -33,6 +33,8 @@ pub(crate) struct Assembly<'a> {
     /// The threshold that ends the run, and how it was judged then.
     aborted: Option<(Aborted, ThresholdResult)>,
     rows: Vec<Row>,
+    /// Rows from which on they are thinned.
+    most_rows: usize,
     /// End of the last interval.
     end_us: u64,
     /// How far the wall clock was set, at most.
@@ -61,6 +63,7 @@ impl<'a> Assembly<'a> {
             search_is_over: false,
             aborted: None,
             rows: Vec::new(),
+            most_rows: series::ROWS,
             end_us: 0,
             clock_step_us: 0,
             busiest: 0.0,

@@ -92,7 +92,7 @@ impl Dialer {
     /// connection.
     ///
     /// # Errors
-    /// [`Cause::Unresolved`].
+    /// `Cause::Unresolved`.
     pub async fn target(&self, number: u64) -> Result<SocketAddr, Cause> {
         if let Some(names) = &self.names {
             return names.address(number, self.connect_timeout).await;

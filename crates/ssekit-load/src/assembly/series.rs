@@ -14,7 +14,9 @@ use crate::shift::Interval;
 use crate::tally::Tally;
 
 /// Rows of the series at most: when there are more, two and two become one.
-const ROWS: usize = 600;
+pub(super) const ROWS: usize = 600;
+/// Rows that a sliding window of a threshold is made of, at least, so that it looks at little beside its time.
+const ROWS_IN_WINDOW: u64 = 5;
 /// Digits of the samples in rows, where no threshold needs more.
 const ROW_DIGITS: u8 = 2;
 /// What the rows keep samples of.
@@ -130,6 +132,7 @@ impl Assembly<'_> {
                 short.add(samples);
                 *samples = short;
             }
+            value.pack();
             (name.clone(), value)
         });
         short.collect()
@@ -148,15 +151,31 @@ impl Assembly<'_> {
         }
     }
 
+    /// The longest row that two may become: as long as need be, but where a threshold looks at stretches of
+    /// time not much beside these.
+    fn longest_row_us(&self) -> u64 {
+        let thresholds = self.job.thresholds.iter();
+        let windows = thresholds.filter_map(|threshold| match threshold.window {
+            Window::Sliding(us) => Some(us / ROWS_IN_WINDOW),
+            Window::Run | Window::Phase => None,
+        });
+        windows.min().unwrap_or(u64::MAX)
+    }
+
     pub(super) fn thin(&mut self) {
-        if self.rows.len() <= ROWS {
+        if self.rows.len() <= self.most_rows {
             return;
         }
+        let longest = self.longest_row_us();
         let mut thinned: Vec<Row> = Vec::with_capacity(ROWS);
         let mut is_open = false;
         for row in std::mem::take(&mut self.rows) {
             match thinned.last_mut() {
-                Some(last) if is_open && last.phase == row.phase => {
+                Some(last)
+                    if is_open
+                        && last.phase == row.phase
+                        && row.end_us - last.start_us <= longest =>
+                {
                     join(last, row);
                     is_open = false;
                 }
@@ -166,6 +185,8 @@ impl Assembly<'_> {
                 }
             }
         }
+        // Where few may be joined, the next attempt waits until there are many more.
+        self.most_rows = ROWS.max(thinned.len() + thinned.len() / 4);
         self.rows = thinned;
     }
 }
@@ -185,8 +206,10 @@ fn join(row: &mut Row, next: Row) {
     });
     row.counts = sum.counts;
     row.metrics = sum.metrics;
+    row.metrics.values_mut().for_each(MetricValue::pack);
     for (mine, theirs) in row.populations.iter_mut().zip(&next.populations) {
         mine.scope.add(&theirs.scope);
+        mine.scope.metrics.values_mut().for_each(MetricValue::pack);
     }
 }
 
@@ -199,5 +222,78 @@ pub(super) fn live(part: &Interval) -> Live {
         live: part.gauge.of(State::Live),
         backoff: part.gauge.of(State::Backoff),
         failed: part.gauge.of(State::Failed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::path::{Path, PathBuf};
+
+    use ssekit_record::Shard;
+    use ssekit_scenario::load::LoadScenario;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::order::Order;
+
+    const SECOND: u64 = 1_000_000;
+
+    /// The lengths of the rows, in seconds, that are left of so many seconds.
+    fn lengths(seconds: u64, threshold: &str) -> Vec<u64> {
+        let text = format!(
+            "[target]\nurl = \"http://127.0.0.1:9/\"\n{threshold}\n\
+             [[phase]]\nname = \"up\"\nkind = \"ramp\"\nto = 1\nover = \"3h\"\n"
+        );
+        let loaded = LoadScenario::parse(&text, Path::new("s.toml"), &[], |_| None).unwrap();
+        let order = Order {
+            scenario: loaded.scenario,
+            toml: loaded.toml,
+            folder: PathBuf::new(),
+            shard: Shard::default(),
+            processes: 1,
+            workers: Some(1),
+        };
+        let job = order.job().unwrap();
+        let mut assembly = Assembly::new(&job, Clock::starting_in(std::time::Duration::ZERO));
+        for second in 0..seconds {
+            let mut gap = Distribution::new(3);
+            gap.record(second);
+            let gap = MetricValue::Distribution {
+                unit: ssekit_record::Unit::Us,
+                samples: gap,
+                synthetic: 0,
+            };
+            assembly.keep(&Row {
+                start_us: second * SECOND,
+                end_us: (second + 1) * SECOND,
+                phase: "up".into(),
+                streams: Live::default(),
+                counts: ssekit_record::LoadCounts::default(),
+                metrics: BTreeMap::from([("gap".to_owned(), gap)]),
+                populations: Vec::new(),
+                cpu_seconds: 0.0,
+            });
+        }
+        let samples = assembly.rows.iter().map(|row| row.metrics["gap"].count());
+        assert_eq!(samples.sum::<u64>(), seconds, "each sample is in one row");
+        let rows = assembly.rows.iter();
+        rows.map(|row| (row.end_us - row.start_us) / SECOND)
+            .collect()
+    }
+
+    #[test]
+    fn rows_grow_with_the_run_so_that_they_stay_few() {
+        let rows = lengths(7200, "");
+        assert!(rows.len() <= ROWS + 1, "{}", rows.len());
+        assert_eq!(rows.iter().sum::<u64>(), 7200);
+    }
+
+    #[test]
+    fn rows_stay_short_beside_the_window_of_a_threshold() {
+        let threshold = "[[threshold]]\nmetric = \"gap\"\nexpr = \"p99 < 1s\"\nwindow = \"10s\"";
+        let rows = lengths(7200, threshold);
+        assert_eq!(rows.iter().max(), Some(&2));
+        assert_eq!(rows.iter().sum::<u64>(), 7200);
     }
 }

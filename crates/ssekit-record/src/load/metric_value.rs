@@ -48,6 +48,13 @@ impl MetricValue {
         }
     }
 
+    /// Keeps the samples in as little memory as they need.
+    pub fn pack(&mut self) {
+        if let Self::Distribution { samples, .. } = self {
+            samples.pack();
+        }
+    }
+
     /// Adds the value of another interval, population or shard.
     pub fn add(&mut self, other: &Self) {
         match (self, other) {
