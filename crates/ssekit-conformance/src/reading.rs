@@ -10,7 +10,7 @@ const MOST_LINES: usize = 50_000;
 /// Bytes of a field's value that are kept; a longer one is cut.
 const LONGEST_VALUE: usize = 1024;
 /// Bytes read between two looks at how many lines there are.
-const STRIDE: usize = 16 * 1024;
+const STRIDE: usize = 4 * 1024;
 
 /// Everything the standard's interpretation finds in one transcript.
 #[derive(Debug, Clone, Default)]
@@ -141,6 +141,16 @@ pub struct DiagnosticSeen {
 impl Reading {
     /// Reads the decoded content of a transcript.
     pub fn of(transcript: &Transcript) -> Self {
+        let mut reading = Self::read(transcript);
+        // Those of all probes are held at once.
+        reading.lines.shrink_to_fit();
+        reading.events.shrink_to_fit();
+        reading.comments.shrink_to_fit();
+        reading.diagnostics.shrink_to_fit();
+        reading
+    }
+
+    fn read(transcript: &Transcript) -> Self {
         let stream = transcript.stream();
         let mut sink = Collector {
             reading: Self::default(),

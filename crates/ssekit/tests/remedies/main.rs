@@ -21,7 +21,7 @@ use folder::Folder;
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // A few at a time: a run mostly waits, but what is judged is when things arrive.
-    arguments.test_threads = Some(2);
+    arguments.test_threads = Some(4);
     let trials = CASES.iter().map(|case| trial(*case)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
