@@ -17,7 +17,7 @@ use std::{
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // A few at a time: a run mostly waits, but what is judged is when things arrive.
-    arguments.test_threads = Some(2);
+    arguments.test_threads = Some(4);
     let required = hop::is_required();
     let trials = folders()
         .into_iter()
