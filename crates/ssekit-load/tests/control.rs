@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use origin::{Origin, PATIENT, Visit, made, order, stats};
+use origin::{Origin, PATIENT, Visit, made, order, stats, tick};
 use ssekit_load::LoadError;
 use ssekit_record::{ExitCode, LoadOutcome, LoadRecord, Verdict};
 
@@ -20,17 +20,6 @@ fn measured(origin: &Origin, rest: &str) -> LoadRecord {
         origin.address
     );
     made(&order(&text).job().unwrap())
-}
-
-/// Ticks each 20 ms until the client goes.
-fn tick(visit: &mut Visit) {
-    visit.open();
-    visit.write("retry: 200\n\n");
-    let mut id = visit.last_event_id().unwrap_or(0) + 1;
-    while visit.event(id) {
-        id += 1;
-        thread::sleep(20 * MS);
-    }
 }
 
 /// Serves 12 connections well; whoever comes later waits for a minute.

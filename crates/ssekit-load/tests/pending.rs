@@ -7,21 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use origin::{Origin, PATIENT, Visit, made, order, stats};
+use origin::{Origin, PATIENT, made, order, stats, tick};
 use ssekit_record::Verdict;
 
 const MS: Duration = Duration::from_millis(1);
-
-/// Ticks each 20 ms until the client goes.
-fn tick(visit: &mut Visit) {
-    visit.open();
-    visit.write("retry: 200\n\n");
-    let mut id = visit.last_event_id().unwrap_or(0) + 1;
-    while visit.event(id) {
-        id += 1;
-        thread::sleep(20 * MS);
-    }
-}
 
 /// Answers nobody before so many connections are there.
 fn slow_to_accept(least: u64) -> Origin {

@@ -10,24 +10,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use origin::{Origin, Visit, above, made, order, stats};
+use origin::{Origin, Visit, above, made, order, stats, tick};
 use ssekit_record::{LoadRecord, Verdict};
 
 const MS: Duration = Duration::from_millis(1);
 
 fn measured(text: &str) -> LoadRecord {
     made(&order(text).job().unwrap())
-}
-
-/// Ticks each 20 ms until the client goes.
-fn tick(visit: &mut Visit) {
-    visit.open();
-    visit.write("retry: 200\n\n");
-    let mut id = visit.last_event_id().unwrap_or(0) + 1;
-    while visit.event(id) {
-        id += 1;
-        thread::sleep(20 * MS);
-    }
 }
 
 #[test]

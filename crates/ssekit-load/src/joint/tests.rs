@@ -1,3 +1,4 @@
+//! The sum of what several processes tell while a run goes on.
 #![allow(clippy::unwrap_used)]
 use ssekit_record::{Distribution, Interval, Live, MetricValue, Unit, Verdict};
 

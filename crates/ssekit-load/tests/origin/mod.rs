@@ -85,6 +85,17 @@ pub fn until(begin: Instant, after: Duration) {
     thread::sleep((begin + after).saturating_duration_since(Instant::now()));
 }
 
+/// Ticks each 20 ms until the client goes.
+pub fn tick(visit: &mut Visit) {
+    visit.open();
+    visit.write("retry: 200\n\n");
+    let mut id = visit.last_event_id().unwrap_or(0) + 1;
+    while visit.event(id) {
+        id += 1;
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 impl Origin {
     pub fn start(script: impl Fn(&mut Visit) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
