@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Holds event streams with several clients against one origin, and prints what each spends.
 
-    reports/bench/load/run.py [--streams N] [--seconds S] [--interval MS] [--origin neutral|nginx|reference] [CLIENT ...]
+    reports/bench/load/run.py [--streams N] [--seconds S] [--interval MS] [--rounds R]
+                              [--origin neutral|nginx|reference] [CLIENT ...]
 
 Needs `cargo build --release`, cc, and of the clients those that are there: wrk, h2load and hey are
 packages of Debian (wrk, nghttp2-client, hey), oha is `cargo install oha`, locust a package of PyPI,
@@ -12,6 +13,9 @@ Every client gets a ramp, then a window in which its processor time (all its pro
 events the origin sent meanwhile, are read. So what a client does at its start and end is not
 counted. Only what the origin says was sent makes the denominator. With an interval of 0 the origin sends as
 fast as it is read. `nginx` stands before the neutral origin as a proxy that does not buffer.
+
+With several rounds every client has its turn in each. The table has medians, and each ratio is the median of
+those to the floor of the same round, with the least and the greatest.
 """
 
 import argparse
@@ -22,6 +26,7 @@ import resource
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -186,7 +191,7 @@ def commands(origin, streams, seconds, interval_ms, folder):
         "oha": (streams, [oha, "--no-tui", "-c", str(streams), "-n", str(streams), "-t", "3600s", url]),
         "locust": (few, [
             venv, "-f", HERE / "locustfile.py", "--headless", "--only-summary", "-u", str(few), "-r",
-            str(few // RAMP_S), "-t", total, "-H", origin.url,
+            str(few // RAMP_S), "-t", "600s", "-H", origin.url,
         ]),
         "artillery": (few, [artillery, "run", "--quiet", HERE / "artillery.yml"]),
     }
@@ -219,6 +224,8 @@ def measure(name, streams, command, origin, seconds):
         out.seek(0)
         tail = out.read()[-400:].decode(errors="replace")
         return {"client": name, "failed": f"ended early ({client.returncode}): {tail}"}
+    if not cpu:
+        return {"client": name, "failed": f"{events} events took less than a tick of the processor's clock"}
     return {
         "client": name, "streams": min(open_before, open_after), "events": events, "seconds": round(took, 2),
         "cpu": cpu, "per_100k": cpu / events * 1e5, "rss_mb": rss / 1024,
@@ -230,6 +237,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--streams", type=int, default=19900)
     arguments.add_argument("--seconds", type=int, default=20)
+    arguments.add_argument("--rounds", type=int, default=1)
     arguments.add_argument("--interval", type=int, default=1000, help="milliseconds between the events of a stream")
     arguments.add_argument("--origin", choices=["neutral", "nginx", "reference"], default="neutral")
     arguments.add_argument("clients", nargs="*")
@@ -238,9 +246,16 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     folder = pathlib.Path(tempfile.mkdtemp())
     subprocess.run(["cc", "-O2", "-o", folder / "client", FLOOR / "client.c"], check=True)
-    rows = []
     # ssekit comes last: the ports it bound are not given to others for a minute.
     names = given.clients or ["floor", "wrk", "h2load", "hey", "oha", "locust", "artillery", "ssekit", "ssekit-seq"]
+    rounds = [one_round(names, given, folder) for _ in range(given.rounds)]
+    shutil.rmtree(folder)
+    print_table(names, rounds)
+
+
+def one_round(names, given, folder):
+    """What each client spent, by its name."""
+    rows = {}
     for name in names:
         # A fresh origin for each, so that no client finds sockets of the one before.
         origin = {"neutral": Origin, "nginx": Nginx, "reference": Reference}[given.origin](folder, given.interval)
@@ -250,25 +265,39 @@ def main():
             if not (shutil.which(program) or pathlib.Path(program).exists()):
                 print(f"{name}: {program} is not installed", file=sys.stderr)
                 continue
-            rows.append(measure(name, streams, command, origin, given.seconds))
-            print(json.dumps(rows[-1]), file=sys.stderr)
+            rows[name] = measure(name, streams, command, origin, given.seconds)
+            print(json.dumps(rows[name]), file=sys.stderr)
         finally:
             origin.stop()
-    shutil.rmtree(folder)
-    floor = next((row for row in rows if row["client"] == "floor" and "cpu" in row), None)
+    return rows
+
+
+def print_table(names, rounds):
     print("| client | streams | events | CPU-s per 100,000 events | times the floor | million events per CPU-s | resident MB "
           "| origin: CPU-s per 100,000 events |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
-    for row in rows:
-        if "failed" in row:
-            print(f"| {row['client']} | {row['failed']} | | | | | | |")
-            continue
-        ratio = f"{row['per_100k'] / floor['per_100k']:.2f}" if floor else ""
-        print(
-            f"| {row['client']} | {row['streams']} | {row['events']} | {row['per_100k']:.3f} | {ratio} "
-            f"| {0.1 / row['per_100k']:.2f} "
-            f"| {row['rss_mb']:.0f} | {row['origin_per_100k']:.3f} |"
-        )
+    for name in names:
+        rows = [rows[name] for rows in rounds if name in rows]
+        failed = next((row["failed"] for row in rows if "failed" in row), None)
+        if failed:
+            print(f"| {name} | {failed.splitlines()[0]} | | | | | | |")
+        elif rows:
+            print_row(name, rows, rounds)
+
+
+def print_row(name, rows, rounds):
+    ratios = [
+        both[name]["per_100k"] / both["floor"]["per_100k"] for both in rounds
+        if "per_100k" in both.get("floor", {}) and name in both
+    ]
+    ratio = f"{statistics.median(ratios):.2f}" if ratios else ""
+    if len(ratios) > 1 and name != "floor":
+        ratio += f" ({min(ratios):.2f} to {max(ratios):.2f})"
+    middle = {key: statistics.median(row[key] for row in rows) for key in rows[0] if key != "client"}
+    print(
+        f"| {name} | {middle['streams']:.0f} | {middle['events']:.0f} | {middle['per_100k']:.3f} | {ratio} "
+        f"| {0.1 / middle['per_100k']:.2f} | {middle['rss_mb']:.0f} | {middle['origin_per_100k']:.3f} |"
+    )
 
 
 if __name__ == "__main__":
