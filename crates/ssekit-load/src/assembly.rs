@@ -5,9 +5,11 @@ mod series;
 
 use std::collections::BTreeMap;
 
-use ssekit_record::{Aborted, Capacity, Interval as Row, Live, LoadRecord, ThresholdResult};
+use ssekit_record::{
+    Aborted, Capacity, Interval as Row, Live, LoadRecord, SearchEnd, StepShare, ThresholdResult,
+};
 
-use self::draft::by_name;
+pub(crate) use self::draft::by_name;
 use self::series::{IN_ROWS, live};
 use crate::cause::Cause;
 use crate::clock::Clock;
@@ -15,7 +17,7 @@ use crate::fanout::Fanout;
 use crate::finding;
 use crate::health;
 use crate::job::Job;
-use crate::knee::Knee;
+use crate::knee::{Knee, Lateness};
 use crate::shift::Interval;
 use crate::tally::Tally;
 
@@ -29,7 +31,7 @@ pub(crate) struct Assembly<'a> {
     /// What streams have waited for so far, by population, where workers told it.
     waiting: Vec<Tally>,
     knee: Option<Knee>,
-    search_is_over: bool,
+    search_end: Option<SearchEnd>,
     /// The threshold that ends the run, and how it was judged then.
     aborted: Option<(Aborted, ThresholdResult)>,
     rows: Vec<Row>,
@@ -60,7 +62,7 @@ impl<'a> Assembly<'a> {
             fanouts: job.populations.iter().map(|_| Fanout::default()).collect(),
             waiting: Vec::new(),
             knee: job.search.as_ref().map(Knee::new),
-            search_is_over: false,
+            search_end: None,
             aborted: None,
             rows: Vec::new(),
             most_rows: series::ROWS,
@@ -78,9 +80,9 @@ impl<'a> Assembly<'a> {
         self.end_us == 0
     }
 
-    /// Takes the parts of one interval, one from each worker. Gives its row with all digits: that of
-    /// the series has fewer, and may be longer.
-    pub fn take(&mut self, mut parts: Vec<Interval>) -> Option<Row> {
+    /// Takes the parts of one interval, one from each worker. Gives its row with all digits, for that of
+    /// the series has fewer and may be longer, and the step of a search that ends with it.
+    pub fn take(&mut self, mut parts: Vec<Interval>) -> Option<(Row, Option<StepShare>)> {
         let start = parts.iter().map(|part| part.span_us.0).min()?;
         let end = parts.iter().map(|part| part.span_us.1).max()?;
         let phase = self.job.phase_of(end);
@@ -106,47 +108,80 @@ impl<'a> Assembly<'a> {
             let kept = self.kept(&row);
             self.append(kept);
         }
-        self.search(phase, &sums, &parts);
+        let step = self.search(phase, &sums, &parts);
         self.waiting = waiting(&parts);
         self.thin();
         self.abort();
-        Some(row)
+        Some((row, step))
     }
 
     /// Whether the run is to end before its plan does: the search has found the knee, or a threshold
     /// ends it.
     pub fn is_over(&self) -> bool {
-        self.search_is_over || self.aborted.is_some()
+        self.search_end().is_some() || self.aborted.is_some()
     }
 
-    fn search(&mut self, phase: usize, sums: &[Tally], parts: &[Interval]) {
+    /// How the search ended, if it did before its last step.
+    pub fn search_end(&self) -> Option<SearchEnd> {
+        self.search_end.or_else(|| self.job.ruled())
+    }
+
+    fn search(&mut self, phase: usize, sums: &[Tally], parts: &[Interval]) -> Option<StepShare> {
         let job = self.job;
-        let search = job.search.as_ref().filter(|search| search.phase == phase);
-        let (Some(knee), Some(search), false) = (&mut self.knee, search, self.search_is_over)
-        else {
-            return;
-        };
+        let search = job.search.as_ref()?;
+        if search.phase != phase || self.search_end.is_some() {
+            return None;
+        }
         let counts = self.tallies.iter().flatten().map(|tally| tally.count);
-        let (started, opened) = counts.fold((0, 0), |(started, opened), count| {
+        let counts = counts.fold((0, 0), |(started, opened), count| {
             (started + count.started, opened + count.opened)
         });
-        // The books may be closed a little late: streams of the next step are no matter of this one.
-        let started = match search.is_end(self.end_us) {
-            true => started.min(job.due_before(self.end_us)),
-            false => started,
-        };
-        if knee.take(sums, parts, started.saturating_sub(opened)) {
+        let is_wanted = |name: &str| is_in_steps(job, name);
+        let step = self
+            .knee
+            .as_mut()?
+            .take(job, (sums, parts), counts, &is_wanted)?;
+        self.learn(step.clone());
+        Some(step)
+    }
+
+    /// Takes a step of the search that every part of the run has made to its end, and judges whether the
+    /// search ends with it, unless somebody else does.
+    pub fn learn(&mut self, step: StepShare) {
+        let job = self.job;
+        let Some(knee) = &mut self.knee else { return };
+        knee.put(step);
+        if job.ruling.is_none() {
             let is_over = self.capacity(&self.rows, &|name| is_judged(job, name));
-            self.search_is_over = is_over.is_some_and(|capacity| capacity.is_over());
+            let is_over = is_over.is_some_and(|capacity| capacity.is_over());
+            self.search_end = self
+                .knee
+                .as_ref()
+                .filter(|_| is_over)
+                .and_then(|knee| knee.end(&job.validity));
         }
+    }
+
+    /// What the search has found, judged on the series so far.
+    pub fn found(&self) -> Option<Capacity> {
+        self.capacity(&self.rows, &|_| true)
+    }
+
+    /// Adds how late the generator was in the steps of a search that ends by itself; whether there is
+    /// one.
+    pub fn add_lateness(&self, sum: &mut Lateness) -> bool {
+        let search = self.job.search.as_ref();
+        let ends = search.is_some_and(|search| search.stop_on.is_some());
+        if let (Some(knee), true) = (&self.knee, ends) {
+            knee.add_lateness(sum, &self.job.validity, self.search_end());
+        }
+        ends
     }
 
     /// What the search has shown so far, judged.
     fn capacity(&self, series: &[Row], is_wanted: &dyn Fn(&str) -> bool) -> Option<Capacity> {
         let knee = self.knee.as_ref()?;
-        // Not every metric of every step: those that are judged, and those that are shown over time.
-        let is_wanted =
-            |name: &str| is_wanted(name) && (IN_ROWS.contains(&name) || is_judged(self.job, name));
+        let is_wanted = |name: &str| is_wanted(name) && is_in_steps(self.job, name);
         let mut capacity = knee.capacity(self.job, &is_wanted);
         capacity.judge(&self.job.thresholds, series, knee.is_complete());
         Some(capacity)
@@ -215,7 +250,8 @@ impl<'a> Assembly<'a> {
         &mut self,
         judge: impl FnOnce(&mut LoadRecord) -> Vec<ThresholdResult>,
     ) -> Vec<ThresholdResult> {
-        let (mut record, _) = self.draft(0, &|_| false);
+        let job = self.job;
+        let (mut record, _) = self.draft(0, &|name| is_judged(job, name));
         let results = judge(&mut record);
         self.rows = std::mem::take(&mut record.series);
         results
@@ -235,15 +271,29 @@ impl<'a> Assembly<'a> {
         self.waiting.clear();
         let (mut record, run) = self.draft(peak, &|_| true);
         self.cut_short(&mut record, interrupted);
+        if self.job.ruling.is_some() {
+            // Whoever rules has the steps of all parts.
+            record.capacity = None;
+        }
         let most = self.worker_cpu.values().max().copied().unwrap_or(0);
         let ending = finding::Ending {
             busy: most as f64 / self.end_us.max(1) as f64,
             interrupted,
             cut_short: interrupted || self.is_over(),
+            saturated: self.is_saturated(),
             aborted: self.aborted.take(),
         };
         finding::judge(&mut record, self.job, &run, ending);
         record
+    }
+
+    /// Whether a search that ends by itself went on to the limits of the generator.
+    fn is_saturated(&self) -> bool {
+        let search = self.job.search.as_ref();
+        let ends = search.is_some_and(|search| search.stop_on.is_some());
+        let last = || self.knee.as_ref()?.end(&self.job.validity);
+        let end = self.search_end().or_else(last);
+        ends && end.is_some_and(|end| end.saturated)
     }
 
     /// What a run that ended early says of the starts that never came: a search has found what it was
@@ -253,7 +303,7 @@ impl<'a> Assembly<'a> {
             return;
         }
         let due = self.job.due_before(self.end_us);
-        if self.search_is_over && !interrupted {
+        if self.search_end().is_some() && !interrupted {
             record.streams.planned = due;
         } else {
             record.streams.dropped_starts += record.streams.planned.saturating_sub(due);
@@ -269,6 +319,12 @@ fn is_judged(job: &Job, name: &str) -> bool {
     job.thresholds
         .iter()
         .any(|one| name.starts_with(&one.metric))
+}
+
+/// Whether steps of a search have a metric: not every one, but those that are judged, and those that are
+/// shown over time.
+fn is_in_steps(job: &Job, name: &str) -> bool {
+    IN_ROWS.contains(&name) || is_judged(job, name)
 }
 
 /// What streams wait for, over all workers; nothing unless all of them told it.

@@ -1,10 +1,13 @@
 //! What a run found besides its numbers: bursts, its own limits, and the one word.
 
-use ssekit_record::{Aborted, Generator, LoadFinding, LoadRecord, ThresholdResult, Verdict};
+mod generator;
+
+use ssekit_record::{Aborted, LoadFinding, LoadRecord, ThresholdResult, Verdict};
 
 use ssekit_record::quantity::show_us;
 
-use crate::cause::Cause;
+use self::generator::generator;
+pub(crate) use self::generator::lateness;
 use crate::dial::Sharing;
 use crate::expectation::BURST_WINDOW_US;
 use crate::job::Job;
@@ -19,6 +22,8 @@ pub(crate) struct Ending {
     pub interrupted: bool,
     /// Whether it ended before its plan did, whoever ended it.
     pub cut_short: bool,
+    /// Whether its search went on to the limits of the generator, and says so itself.
+    pub saturated: bool,
     /// The threshold that ended it, and how it was judged then.
     pub aborted: Option<(Aborted, ThresholdResult)>,
 }
@@ -27,6 +32,9 @@ pub(crate) struct Ending {
 pub(crate) fn judge(record: &mut LoadRecord, job: &Job, run: &Tally, ending: Ending) {
     record.findings.extend(burst(job, run));
     record.findings.extend(shared(job, run));
+    if job.ruling.is_none() {
+        record.findings.extend(lateness(record, job));
+    }
     record.findings.extend(generator(record, job, run, &ending));
     record.findings.extend(search(record, job));
     record.findings.extend(beyond(job, run));
@@ -85,7 +93,7 @@ fn abort(record: &mut LoadRecord, aborted: Aborted, result: ThresholdResult) {
 }
 
 /// What is wrong with a search for capacity, if anything is.
-fn search(record: &LoadRecord, job: &Job) -> Option<LoadFinding> {
+pub(crate) fn search(record: &LoadRecord, job: &Job) -> Option<LoadFinding> {
     let capacity = record.capacity.as_ref()?;
     let stop_on = capacity.stop_on.as_deref()?;
     let last = capacity.steps.last()?;
@@ -201,124 +209,6 @@ fn shared(job: &Job, run: &Tally) -> Option<LoadFinding> {
         id: "connection.streams".into(),
         verdict: Verdict::Info,
         detail,
-    })
-}
-
-/// What the generator says of itself.
-fn generator(record: &LoadRecord, job: &Job, run: &Tally, ending: &Ending) -> Vec<LoadFinding> {
-    let verdict = if job.validity.strict {
-        Verdict::Error
-    } else {
-        Verdict::Warn
-    };
-    let mut findings = Vec::new();
-    let mut add = |id: &str, detail: String| {
-        let id = format!("generator.{id}");
-        findings.push(LoadFinding {
-            id,
-            verdict,
-            detail,
-        });
-    };
-    let (own, limits) = (&record.generator, &job.validity);
-    let ms = |us: u64| us as f64 / 1000.0;
-    if own.loop_lag_p999_us > limits.max_loop_lag_p999_us {
-        add(
-            "loop-lag",
-            format!(
-                "The generator's own loop was up to {:.1} ms late (99.9 % of samples; {:.1} ms are \
-                 allowed), so arrivals may be stamped that much too late. Give it more processor \
-                 time, more workers or another machine.",
-                ms(own.loop_lag_p999_us),
-                ms(limits.max_loop_lag_p999_us)
-            ),
-        );
-    }
-    if own.schedule_lag_p99_us > limits.max_schedule_lag_p99_us {
-        add(
-            "schedule-lag",
-            format!(
-                "Connections began up to {:.1} ms after their planned start (99 % of samples; {:.1} \
-                 ms are allowed). A longer ramp, more workers or more target or source addresses help.",
-                ms(own.schedule_lag_p99_us),
-                ms(limits.max_schedule_lag_p99_us)
-            ),
-        );
-    }
-    if let Some(most) = limits.max_clock_offset_us
-        && let Some(detail) = clocks(own, most)
-    {
-        add("clock", detail);
-    }
-    // A search that went on to the generator's limits says so itself.
-    let last = record
-        .capacity
-        .as_ref()
-        .and_then(|search| search.steps.last());
-    let saturated = last.is_some_and(|step| step.saturated.is_some())
-        && job
-            .search
-            .as_ref()
-            .is_some_and(|search| search.stop_on.is_some());
-    if limits.max_cpu.is_some_and(|most| ending.busy > most) && !saturated {
-        let busy = ending.busy * 100.0;
-        add(
-            "cpu",
-            format!("A worker ran {busy:.0} % of the time: it may not keep up. Use more workers."),
-        );
-    }
-    if own.started_ratio < limits.min_started_ratio && !ending.cut_short {
-        let share = own.started_ratio * 100.0;
-        add(
-            "not-started",
-            format!("Only {share:.1} % of the planned streams were begun."),
-        );
-    }
-    for (cause, id, detail) in [
-        (
-            Cause::NoDescriptor,
-            "descriptors",
-            "this machine had no file descriptor left; raise `ulimit -n` or use --processes",
-        ),
-        (
-            Cause::NoPort,
-            "ports",
-            "this machine had no port left; use more target addresses or target.source_ips, or widen net.ipv4.ip_local_port_range",
-        ),
-        (
-            Cause::NoSource,
-            "source",
-            "a source address of target.source_ips cannot be used on this machine",
-        ),
-    ] {
-        if let Some(count) = run.errors.get(&cause).filter(|_| !saturated) {
-            add(id, format!("{count} connections failed because {detail}."));
-        }
-    }
-    findings
-}
-
-/// That clocks were seen further apart than this, if they were.
-fn clocks(own: &Generator, most_us: u64) -> Option<String> {
-    let ms = |us: u64| us as f64 / 1000.0;
-    let (what, seen) = if own.ahead_us >= own.clock_step_us {
-        (
-            "Events arrived up to {} ms before the instant of their stamps",
-            own.ahead_us,
-        )
-    } else {
-        (
-            "The clock of this machine was set by {} ms while the run went on",
-            own.clock_step_us,
-        )
-    };
-    (seen > most_us).then(|| {
-        format!(
-            "{}, so times of delivery are wrong by at least as much ({:.3} ms are allowed). Keep the \
-             clocks together (NTP, PTP), or declare how far they are apart in expect.published_at.clock.",
-            what.replace("{}", &format!("{:.3}", ms(seen))),
-            ms(most_us)
-        )
     })
 }
 

@@ -1,21 +1,25 @@
-//! Who may end a run before its plan is over: the user, and the run itself.
+//! Who may end a run before its plan is over: the user, the run itself, and who judges its search.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::ruling::Ruling;
 
 /// Whether a run is to end early.
 #[derive(Debug, Clone, Default)]
 pub struct Halt {
     user: Arc<AtomicBool>,
     own: Arc<AtomicBool>,
+    ruling: Option<Ruling>,
 }
 
 impl Halt {
-    /// Of a run that ends when this becomes true.
-    pub fn by(user: &Arc<AtomicBool>) -> Self {
+    /// Of a run that ends when this becomes true, or by this ruling.
+    pub fn by(user: &Arc<AtomicBool>, ruling: Option<Ruling>) -> Self {
         Self {
             user: user.clone(),
             own: Arc::default(),
+            ruling,
         }
     }
 
@@ -26,7 +30,8 @@ impl Halt {
 
     /// Whether the run is to end, whoever wants it.
     pub fn is_asked(&self) -> bool {
-        self.by_user() || self.own.load(Ordering::Relaxed)
+        let is_ruled = || self.ruling.as_ref().and_then(Ruling::given).is_some();
+        self.by_user() || self.own.load(Ordering::Relaxed) || is_ruled()
     }
 
     /// Whether the user wants it.

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ssekit_record::{ScenarioSummary, Shard, Threshold};
+use ssekit_record::{ScenarioSummary, SearchEnd, Shard, Threshold};
 use ssekit_scenario::load::Demand;
 
 use crate::precision::Precision;
 use crate::publisher::Publisher;
+use crate::ruling::Ruling;
 use crate::shift::Script;
 use crate::worker::Role;
 
@@ -47,6 +48,8 @@ pub struct Job {
     pub storms: Vec<Storm>,
     /// The search for capacity, if the plan has one.
     pub search: Option<Search>,
+    /// Who says that the search is over, where this is a part of it.
+    pub ruling: Option<Ruling>,
     /// Populations that publish.
     pub publishers: Vec<Publisher>,
     /// When the run begins, on the wall clock; at once where there is none.
@@ -201,8 +204,14 @@ impl Job {
             .as_ref()
             .filter(|search| search.stop_on.is_some());
         search.map_or(self.demand, |search| {
-            self.demand.limited_to(search.streams.0)
+            let parts = u64::from(self.shard.count.max(1));
+            self.demand.limited_to(search.streams.0.div_ceil(parts))
         })
+    }
+
+    /// How the search ended, where somebody else judges it.
+    pub(crate) fn ruled(&self) -> Option<SearchEnd> {
+        self.ruling.as_ref().and_then(Ruling::given)
     }
 
     /// Starts of this shard that are due before a time.

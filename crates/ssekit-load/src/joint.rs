@@ -1,19 +1,24 @@
-//! A run that several processes make, while it goes on: the sum of what they tell.
+//! A run that several processes make, while it goes on: the sum of what they tell, and where a search for
+//! capacity ends by it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use ssekit_record::{
-    LoadCounts, LoadRecord, Phase, PopulationScope, Scope, Snapshot, ThresholdResult,
+    LoadCounts, LoadRecord, Phase, PopulationScope, Scope, SearchEnd, Snapshot, StepShare,
+    ThresholdResult,
 };
 
 use crate::assembly::Assembly;
 use crate::clock::Clock;
+use crate::finding;
 use crate::job::Job;
+use crate::knee::Lateness;
 use crate::run::Progress;
 
 /// Adds up what the processes of a run tell, interval by interval: histograms are added, and no
-/// percentile is averaged. An interval is shown when all that still run have told it.
+/// percentile is averaged. An interval is shown when all that still run have told it. A step of a search
+/// counts when all processes have told theirs, and is judged as that of a run of one process is.
 pub struct Joint<'a> {
     job: &'a Job,
     processes: Vec<Process>,
@@ -29,6 +34,8 @@ struct Process {
     waiting: VecDeque<Snapshot>,
     /// The last of what has been added, without its row.
     last: Snapshot,
+    /// End of the last interval that it told.
+    end_us: u64,
     is_over: bool,
 }
 
@@ -55,12 +62,52 @@ impl<'a> Joint<'a> {
             return;
         };
         match told {
-            Some(snapshot) => known.waiting.push_back(snapshot),
+            Some(snapshot) => {
+                known.end_us = known.end_us.max(snapshot.row.end_us);
+                known.waiting.push_back(snapshot);
+            }
             None => known.is_over = true,
         }
         while self.is_complete() {
             self.show(sink);
         }
+    }
+
+    /// How the search for capacity ended, as soon as it has: then the processes are to end too. It ends as
+    /// well when one of them has left before the plan was over, as a threshold with `abort` lets it, for no
+    /// further step can be judged.
+    pub fn search_end(&self) -> Option<SearchEnd> {
+        let ends = self.job.search.as_ref()?.stop_on.is_some();
+        let length_us = self.job.length_us();
+        let mut processes = self.processes.iter();
+        let has_left = processes.any(|process| process.is_over && process.end_us < length_us);
+        let abandoned = SearchEnd {
+            step: 0,
+            saturated: false,
+        };
+        let end = self.assembly.search_end();
+        end.or_else(|| (ends && has_left).then_some(abandoned))
+    }
+
+    /// Puts what a search has shown into the sum of the records of all processes, before that is judged.
+    pub fn conclude(&self, record: &mut LoadRecord) {
+        let Some(search) = &self.job.search else {
+            return;
+        };
+        record.capacity = self.assembly.found();
+        let mut own = Lateness::default();
+        if !self.assembly.add_lateness(&mut own) {
+            return;
+        }
+        let name = &self.job.phases[search.phase].name;
+        let others = record.phases.iter().filter(|phase| phase.name != *name);
+        others.for_each(|phase| own.add(&phase.all));
+        record.generator.loop_lag_p999_us = own.of_loops(0.999);
+        record.generator.loop_lag_max_us = own.of_loops(1.0);
+        record.generator.schedule_lag_p99_us = own.of_starts(0.99);
+        let found = finding::lateness(record, self.job).into_iter();
+        let found: Vec<_> = found.chain(finding::search(record, self.job)).collect();
+        record.findings.extend(found);
     }
 
     /// Whether all that still run have told the next interval, and any has.
@@ -71,24 +118,25 @@ impl<'a> Joint<'a> {
     }
 
     fn show(&mut self, sink: &mut dyn FnMut(Progress<'_>)) {
-        let mut sum: Option<Snapshot> = None;
+        let mut sum: Option<ssekit_record::Interval> = None;
+        let mut shares = Vec::new();
         for process in &mut self.processes {
-            let Some(next) = process.waiting.pop_front() else {
+            let Some(mut next) = process.waiting.pop_front() else {
                 continue;
             };
+            let row = std::mem::take(&mut next.row);
             match &mut sum {
-                Some(sum) => sum.row.add(&next.row),
-                None => sum = Some(next.clone()),
+                Some(sum) => sum.add(&row),
+                None => sum = Some(row),
             }
-            process.last = Snapshot {
-                row: Default::default(),
-                ..next
-            };
+            shares.extend(next.step.take());
+            process.last = next;
         }
-        let Some(Snapshot { row, .. }) = sum else {
+        let Some(row) = sum else {
             return;
         };
         self.keep(&row);
+        self.learn(&shares);
         let (mut errors, mut disconnects, mut rss_bytes) = (BTreeMap::new(), BTreeMap::new(), 0);
         for process in &self.processes {
             count(&mut errors, &process.last.errors);
@@ -107,9 +155,24 @@ impl<'a> Joint<'a> {
             rss_bytes,
             elapsed: Duration::from_micros(row.end_us),
             length,
+            step: None,
             judge: &mut || judge(job, &mut self.assembly, &self.phases, &judged),
             row: &row,
         });
+    }
+
+    /// Takes a step that all processes have made to its end.
+    fn learn(&mut self, shares: &[StepShare]) {
+        let Some((first, others)) = shares.split_first() else {
+            return;
+        };
+        let is_whole = shares.len() == self.processes.len()
+            && others.iter().all(|other| other.number == first.number);
+        if is_whole && self.assembly.search_end().is_none() {
+            let mut step = first.clone();
+            others.iter().for_each(|other| step.add(other));
+            self.assembly.learn(step);
+        }
     }
 
     fn keep(&mut self, row: &ssekit_record::Interval) {

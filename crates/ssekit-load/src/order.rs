@@ -21,6 +21,7 @@ use crate::error::LoadError;
 use crate::expectation::Expectation;
 use crate::job::{Job, Population};
 use crate::precision::Precision;
+use crate::ruling::Ruling;
 use crate::subscriber::Pace;
 use crate::worker::{Lifetimes, Role};
 
@@ -42,6 +43,8 @@ pub struct Order {
     pub workers: Option<usize>,
     /// Processes that share this part; 1 where this one makes it alone.
     pub processes: u32,
+    /// Where this part of a search for capacity learns that it is over, if others make parts of it too.
+    pub ruling: Option<Ruling>,
 }
 
 fn refuse<T>(what: impl Into<String>) -> Result<T, LoadError> {
@@ -62,6 +65,8 @@ impl Order {
         let planned = plan.planned(self.shard);
         let connections = plan.demand(scenario, Shard::default()).peak_connections;
         let all = plan.populations().iter().enumerate();
+        let search = search(&plan);
+        let ends_by_itself = search.as_ref().is_some_and(|one| one.stop_on.is_some());
         let populations: Result<Vec<_>, LoadError> = all
             .map(|(index, population)| {
                 Ok(Population {
@@ -91,7 +96,8 @@ impl Order {
                 .workers
                 .unwrap_or_else(|| Job::workers_for(plan.peak())),
             storms: storms(&plan),
-            search: search(&plan),
+            ruling: self.ruling.clone().filter(|_| ends_by_itself),
+            search,
             publishers: self.publishers(&plan)?,
             start_at: scenario
                 .shard

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use ssekit_record::{LoadFinding, LoadRecord, Snapshot, ThresholdResult, Verdict};
+use ssekit_record::{LoadFinding, LoadRecord, Snapshot, StepShare, ThresholdResult, Verdict};
 
 use crate::assembly::Assembly;
 use crate::clock::Clock;
@@ -40,6 +40,8 @@ pub struct Progress<'a> {
     pub elapsed: Duration,
     /// Length of the plan.
     pub length: Duration,
+    /// The step of a search that ended with it, if one did.
+    pub step: Option<StepShare>,
     pub(crate) judge: &'a mut dyn FnMut() -> Vec<ThresholdResult>,
 }
 
@@ -51,6 +53,7 @@ impl Progress<'_> {
             errors: self.errors.clone(),
             disconnects: self.disconnects.clone(),
             rss_bytes: self.rss_bytes,
+            step: self.step.clone(),
         }
     }
 
@@ -73,7 +76,7 @@ pub fn run(
     let mut tracer = Tracer::open(job)?;
     let (clock, late) = beginning(job)?;
     let census = Arc::new(Census::default());
-    let halt = Halt::by(stop);
+    let halt = Halt::by(stop, job.ruling.clone());
     let (out, intervals) = channel();
     let mut workers = Vec::new();
     for index in 0..job.workers.max(1) {
@@ -248,7 +251,7 @@ fn show(
     parts: Vec<Interval>,
     sink: &mut dyn FnMut(Progress<'_>),
 ) {
-    let Some(row) = assembly.take(parts) else {
+    let Some((row, step)) = assembly.take(parts) else {
         return;
     };
     let (errors, disconnects) = assembly.causes();
@@ -259,6 +262,7 @@ fn show(
         rss_bytes: health::rss_bytes(),
         elapsed: Duration::from_micros(row.end_us),
         length: job.length(),
+        step,
         judge: &mut || assembly.judged(),
     });
 }

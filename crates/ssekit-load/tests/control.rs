@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use origin::{Origin, PATIENT, Visit, made, order, stats, tick};
-use ssekit_load::LoadError;
-use ssekit_record::{ExitCode, LoadOutcome, LoadRecord, Verdict};
+use ssekit_load::{LoadError, Ruling};
+use ssekit_record::{ExitCode, LoadOutcome, LoadRecord, SearchEnd, Verdict};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -170,15 +170,62 @@ fn steps_with_a_last_one_are_all_made_and_the_thresholds_judge_the_run() {
 }
 
 #[test]
-fn a_search_is_not_split_over_processes() {
+fn a_search_is_not_split_over_machines_unless_somebody_judges_its_parts() {
     let text =
         format!("[target]\nurl = \"http://127.0.0.1:9/\"\n{STEPS}stop_on = \"saturation\"\n");
     let mut order = order(&text);
     assert!(order.job().is_ok());
     order.processes = 2;
-    assert!(matches!(order.job(), Err(LoadError::Scenario(_))));
+    assert!(order.job().is_ok());
     (order.processes, order.shard.count) = (1, 2);
     assert!(matches!(order.job(), Err(LoadError::Scenario(_))));
+    order.ruling = Some(Ruling::default());
+    assert!(order.job().is_ok());
+}
+
+#[test]
+fn a_part_of_a_search_tells_its_steps_and_ends_when_it_is_told_to() {
+    let origin = Origin::start(tick);
+    let text = format!(
+        "[target]\nurl = \"http://{}/events\"\n{STEPS}stop_on = \"threshold\"\n\
+         [[threshold]]\nmetric = \"gap\"\nexpr = \"p50 < 1us\"\n{PATIENT}",
+        origin.address
+    );
+    let ruling = Ruling::default();
+    let mut order = order(&text);
+    order.shard.count = 2;
+    order.ruling = Some(ruling.clone());
+    let mut steps = Vec::new();
+    let record = ssekit_load::run(&order.job().unwrap(), &Arc::default(), &mut |progress| {
+        steps.extend(progress.snapshot().step);
+        if steps.len() == 2 {
+            ruling.give(SearchEnd {
+                step: 1,
+                saturated: false,
+            });
+        }
+    });
+    let record = record.unwrap();
+    let told: Vec<_> = steps
+        .iter()
+        .map(|step| (step.number, step.due, step.unopened(), step.open))
+        .collect();
+    assert_eq!(told, [(0, 2, 0, 2), (1, 4, 0, 4)], "half of each step");
+    assert!(steps[0].all.metrics.contains_key("gap"));
+    assert!(steps[0].quantile("loop_lag", 1.0) > 0);
+    assert!(steps[0].all.metrics.contains_key("schedule_lag"));
+    assert!(
+        (2_000_000..60_000_000).contains(&record.elapsed_us),
+        "{}",
+        record.elapsed_us
+    );
+    assert_eq!(record.capacity, None, "its own steps are not the search");
+    assert!(
+        record.findings.iter().all(|one| one.id != "capacity.none"),
+        "{:?}",
+        record.findings
+    );
+    assert_eq!(record.streams.dropped_starts, 0, "{:?}", record.streams);
 }
 
 #[test]

@@ -78,6 +78,7 @@ impl Bench {
             shard: Shard::default(),
             workers: None,
             processes: 1,
+            ruling: None,
         }
     }
 

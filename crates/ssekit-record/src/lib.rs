@@ -42,8 +42,8 @@ pub use launched::Launched;
 pub use load::{
     Aborted, Capacity, CapacityStep, EventCounts, FanoutEvent, FanoutSketch, Generator, Interval,
     Live, LoadCounts, LoadFinding, LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope,
-    Recovered, Recovering, ScenarioSummary, Scope, Shard, Snapshot, Statistics, StepResult, Storm,
-    StreamCounts,
+    Recovered, Recovering, ScenarioSummary, Scope, SearchEnd, Shard, Snapshot, Statistics,
+    StepResult, StepShare, Storm, StreamCounts,
 };
 pub use metric::{METRICS, Metric, Series, Shape, Unit};
 pub use observation::{LoadError, Observation, Skipped};

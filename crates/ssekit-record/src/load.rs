@@ -8,6 +8,7 @@ mod generator;
 mod interval;
 mod metric_value;
 mod scope;
+mod share;
 mod snapshot;
 mod storm;
 
@@ -20,6 +21,7 @@ pub use interval::{Interval, Live};
 pub use metric_value::{MetricValue, Statistics};
 pub(crate) use scope::add_metrics;
 pub use scope::{Phase, PopulationScope, Scope};
+pub use share::{SearchEnd, StepShare};
 pub use snapshot::Snapshot;
 pub use storm::{Recovered, Recovering, Storm};
 

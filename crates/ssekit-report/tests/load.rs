@@ -343,6 +343,60 @@ fn worse_beyond_the_noise_is_found_and_noise_is_not() {
 }
 
 #[test]
+fn parts_of_a_search_are_not_merged_afterwards() {
+    let part = |index| {
+        let mut part = shard(index, 1);
+        part.capacity.as_mut().unwrap().stop_on = Some("threshold".into());
+        part
+    };
+    let refused = merge::merge(vec![part(0), part(1)], 0).unwrap_err();
+    assert_eq!(refused, merge::MergeError::Search);
+    assert!(refused.to_string().contains("--processes"), "{refused}");
+}
+
+#[test]
+fn whoever_knows_more_of_the_whole_says_it_before_it_is_judged() {
+    let mut conclude = |whole: &mut LoadRecord| {
+        whole.capacity.as_mut().unwrap().detail = "100 were well served.".into();
+        whole.capacity.as_mut().unwrap().knee = Some(100);
+        whole.findings.push(LoadFinding {
+            id: "generator.saturated".into(),
+            verdict: Verdict::Error,
+            detail: "At its limit.".into(),
+        });
+    };
+    let whole = merge::merge_with(vec![shard(0, 1), shard(1, 1)], 0, &mut conclude).unwrap();
+    assert_eq!(whole.outcome, LoadOutcome::Invalid);
+    assert!(
+        whole
+            .summary
+            .ends_with("shards. 100 were well served. At its limit."),
+        "{}",
+        whole.summary
+    );
+}
+
+#[test]
+fn a_shard_without_data_is_no_run_without_data() {
+    let empty = |index| {
+        let mut shard = shard(index, 1);
+        shard.events = ssekit_record::EventCounts::default();
+        shard.findings = vec![LoadFinding {
+            id: "no-data".into(),
+            verdict: Verdict::Fail,
+            detail: "No stream opened.".into(),
+        }];
+        shard
+    };
+    let has = |shards| {
+        let whole = merge::merge(shards, 0).unwrap();
+        whole.findings.iter().any(|finding| finding.id == "no-data")
+    };
+    assert!(!has(vec![empty(0), shard(1, 1)]));
+    assert!(has(vec![empty(0), empty(1)]));
+}
+
+#[test]
 fn streams_are_away_after_a_merge_only_if_those_of_every_shard_are() {
     let gone = |index| {
         let mut record = shard(index, 1);

@@ -4,6 +4,7 @@ mod audience;
 mod body;
 mod cli;
 mod command;
+mod crew;
 mod dashboard;
 mod diagnostic;
 mod duration;

@@ -107,6 +107,12 @@ impl RequestArguments {
         })
     }
 
+    /// Whether a part of it comes from standard input, which can be read once.
+    pub fn reads_input(&self) -> bool {
+        let bundle = self.cacert.as_deref();
+        self.body.as_deref() == Some("@-") || bundle.is_some_and(|path| path.as_os_str() == "-")
+    }
+
     /// Path of the file of certificates to trust as well.
     ///
     /// # Errors

@@ -180,12 +180,6 @@ fn what_cannot_be_divided_or_is_too_late_is_refused_before_anything_is_sent() {
     for (rest, arguments, wanted, part) in [
         (
             steps.to_owned(),
-            ["--processes", "2"],
-            2,
-            "a search for capacity (stop_on)",
-        ),
-        (
-            steps.to_owned(),
             ["--shard", "0/2"],
             2,
             "a search for capacity (stop_on)",

@@ -36,6 +36,7 @@ fn order(text: &str) -> Order {
         shard: Shard::default(),
         workers: Some(1),
         processes: 1,
+        ruling: None,
     }
 }
 

@@ -9,6 +9,7 @@ use ssekit_record::{
 use super::Assembly;
 use crate::health;
 use crate::job::Job;
+use crate::knee::Lateness;
 use crate::metric::Metric;
 use crate::scope::{formulas, named, scope};
 use crate::tally::Tally;
@@ -43,8 +44,7 @@ impl Assembly<'_> {
             }
         }
         self.spread(&mut run, &mut recorded);
-        let own = self.believed(&run);
-        let own = own.as_ref().unwrap_or(&run);
+        let own = self.lateness(&run);
         let scope = scope(&recorded, is_wanted);
         let started_ratio = match job.planned {
             0 => 1.0,
@@ -92,9 +92,9 @@ impl Assembly<'_> {
                 max_rss_bytes: health::max_rss_bytes(),
                 workers: u32::try_from(self.workers).unwrap_or(u32::MAX),
                 processes: 1,
-                loop_lag_p999_us: own.quantile(Metric::LoopLag, 0.999),
-                loop_lag_max_us: own.quantile(Metric::LoopLag, 1.0),
-                schedule_lag_p99_us: own.quantile(Metric::ScheduleLag, 0.99),
+                loop_lag_p999_us: own.of_loops(0.999),
+                loop_lag_max_us: own.of_loops(1.0),
+                schedule_lag_p99_us: own.of_starts(0.99),
                 backlog: run.count.backlog,
                 started_ratio,
                 clock: clock_words(job),
@@ -109,25 +109,18 @@ impl Assembly<'_> {
         (record, run)
     }
 
-    /// Where a search ended at the limits of the generator, what was counted before that.
-    fn believed(&self, run: &Tally) -> Option<Tally> {
-        let search = self
-            .job
-            .search
-            .as_ref()
-            .filter(|search| search.stop_on.is_some())?;
-        let mut sum = run.emptied();
-        for (phase, tallies) in self.tallies.iter().enumerate() {
-            if phase != search.phase {
-                tallies.iter().for_each(|tally| sum.add(tally));
-            }
+    /// How late the generator was: where a search ended at its limits, before that.
+    fn lateness(&self, run: &Tally) -> Lateness {
+        let mut sum = Lateness::default();
+        if !self.add_lateness(&mut sum) {
+            sum.add_tally(run);
+            return sum;
         }
-        let steps = self
-            .knee
-            .iter()
-            .flat_map(|knee| knee.believed(&self.job.validity));
-        steps.for_each(|tally| sum.add(tally));
-        Some(sum)
+        let search = self.job.search.as_ref().map(|search| search.phase);
+        let phases = self.tallies.iter().enumerate();
+        let others = phases.filter(|(phase, _)| Some(*phase) != search);
+        others.for_each(|(_, tallies)| tallies.iter().for_each(|tally| sum.add_tally(tally)));
+        sum
     }
 
     fn phases(&self, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Phase> {
@@ -202,7 +195,7 @@ fn spoken(heads: [u64; 2]) -> Option<String> {
     (!spoken.is_empty()).then(|| spoken.join(" and "))
 }
 
-pub(super) fn by_name<K: ToString>(counts: &BTreeMap<K, u64>) -> BTreeMap<String, u64> {
+pub(crate) fn by_name<K: ToString>(counts: &BTreeMap<K, u64>) -> BTreeMap<String, u64> {
     counts
         .iter()
         .map(|(cause, count)| (cause.to_string(), *count))

@@ -252,6 +252,7 @@ mod tests {
             folder: PathBuf::new(),
             shard: Shard::default(),
             processes: 1,
+            ruling: None,
             workers: Some(1),
         };
         let job = order.job().unwrap();

@@ -1,15 +1,21 @@
 //! The sum of what several processes tell while a run goes on.
 #![allow(clippy::unwrap_used)]
-use ssekit_record::{Distribution, Interval, Live, MetricValue, Unit, Verdict};
+use ssekit_record::{
+    Distribution, Interval, Live, LoadFinding, MetricValue, SearchEnd, StepShare, Unit, Verdict,
+};
 
 use super::*;
 use crate::order::Order;
 
 fn job(thresholds: &str) -> Job {
-    let text = format!(
-        "[target]\nurl = \"http://127.0.0.1:9/\"\n[[phase]]\nkind = \"ramp\"\nto = 2\nover = \"1s\"\nrecord = false\n\
+    job_of(&format!(
+        "[[phase]]\nkind = \"ramp\"\nto = 2\nover = \"1s\"\nrecord = false\n\
          [[phase]]\nkind = \"hold\"\nfor = \"2s\"\n{thresholds}"
-    );
+    ))
+}
+
+fn job_of(rest: &str) -> Job {
+    let text = format!("[target]\nurl = \"http://127.0.0.1:9/\"\n{rest}");
     let path = std::path::Path::new("s.toml");
     let loaded = ssekit_scenario::load::LoadScenario::parse(&text, path, &[], |_| None).unwrap();
     let order = Order {
@@ -19,6 +25,7 @@ fn job(thresholds: &str) -> Job {
         shard: ssekit_record::Shard::default(),
         workers: None,
         processes: 2,
+        ruling: None,
     };
     order.job().unwrap()
 }
@@ -53,6 +60,7 @@ fn told(second: u64, gaps: &[u64]) -> Option<Snapshot> {
         errors: [("refused".to_owned(), second)].into(),
         disconnects: BTreeMap::new(),
         rss_bytes: 100,
+        step: None,
     })
 }
 
@@ -122,4 +130,170 @@ fn nobody_waits_for_a_process_that_is_over() {
     );
     let told: Vec<_> = all.iter().map(|one| (one.0, one.1, one.5)).collect();
     assert_eq!(told, [(1, 2, 200), (2, 1, 100), (3, 1, 100)]);
+}
+
+fn times(samples: impl IntoIterator<Item = u64>) -> MetricValue {
+    let mut all = Distribution::new(3);
+    samples.into_iter().for_each(|sample| all.record(sample));
+    MetricValue::Distribution {
+        unit: Unit::Us,
+        samples: all,
+        synthetic: 0,
+    }
+}
+
+/// Half of a step of 100 streams more each, all open, with these gaps and lags of the loop.
+fn half(number: u64, gaps: &[u64], lags: impl IntoIterator<Item = u64>) -> StepShare {
+    let streams = 50 * (number + 1);
+    StepShare {
+        number,
+        start_us: number * 1_000_000,
+        end_us: (number + 1) * 1_000_000,
+        started: streams,
+        due: streams,
+        opened: streams,
+        open: streams,
+        all: Scope {
+            counts: LoadCounts::default(),
+            metrics: [
+                ("gap".to_owned(), times(gaps.iter().copied())),
+                ("loop_lag".to_owned(), times(lags)),
+            ]
+            .into(),
+        },
+        ..StepShare::default()
+    }
+}
+
+fn with(step: StepShare) -> Option<Snapshot> {
+    let row = told(step.number, &[])?.row;
+    Some(Snapshot {
+        row: Interval {
+            phase: "up".into(),
+            ..row
+        },
+        step: Some(step),
+        ..Snapshot::default()
+    })
+}
+
+const SEARCH: &str = "[[phase]]\nname = \"up\"\nkind = \"steps\"\nstart = 100\nadd = 100\nevery = \"1s\"\n\
+                      stop_on = \"threshold\"\n[[threshold]]\nmetric = \"gap\"\nexpr = \"p50 < 15us\"\n\
+                      [validity]\nmax_loop_lag_p999 = \"100us\"\n";
+
+/// What a search of two processes came to: its end after each thing told, and what it puts into a record.
+fn searched(
+    told: Vec<(usize, Option<Snapshot>)>,
+) -> (
+    Vec<Option<SearchEnd>>,
+    Option<ssekit_record::Capacity>,
+    Vec<LoadFinding>,
+) {
+    let job = job_of(SEARCH);
+    let mut joint = Joint::new(&job, 2);
+    let mut ends = Vec::new();
+    for (process, told) in told {
+        joint.take(process, told, &mut |_| {});
+        ends.push(joint.search_end());
+    }
+    // The record of a run that has not begun.
+    let mut record = None;
+    Assembly::new(&job, Clock::starting_in(Duration::ZERO)).judged_on(|draft| {
+        record = Some(draft.clone());
+        Vec::new()
+    });
+    let mut record = record.unwrap();
+    record.findings.clear();
+    joint.conclude(&mut record);
+    (ends, record.capacity, record.findings)
+}
+
+#[test]
+fn a_step_is_judged_once_on_what_all_processes_counted() {
+    let (fast, slow) = ([10, 10, 10], [900]);
+    let (ends, capacity, findings) = searched(vec![
+        // Of the first step one half alone would break, of the second one half alone would hold.
+        (0, with(half(0, &slow, [1]))),
+        (1, with(half(0, &fast, [1]))),
+        (0, with(half(1, &[10], [1]))),
+        (1, with(half(1, &[900, 900, 900], [1]))),
+        // What comes after the end is no step of the search.
+        (0, with(half(2, &fast, [1]))),
+        (1, with(half(2, &fast, [1]))),
+    ]);
+    let end = Some(SearchEnd {
+        step: 1,
+        saturated: false,
+    });
+    assert_eq!(ends, [None, None, None, end, end, end]);
+    let capacity = capacity.unwrap();
+    assert_eq!((capacity.knee, capacity.broke_at), (Some(100), Some(200)));
+    assert_eq!(capacity.stopped_by, "threshold");
+    let steps: Vec<_> = capacity.steps.iter().map(|step| step.open).collect();
+    assert_eq!(steps, [100, 200]);
+    assert_eq!(capacity.steps[0].all.metrics["gap"].count(), 4);
+    assert_eq!(findings, []);
+}
+
+#[test]
+fn streams_that_one_process_did_not_open_are_missing_from_the_step() {
+    let short = StepShare {
+        opened: 48,
+        open: 48,
+        ..half(0, &[10], [1])
+    };
+    let (ends, capacity, findings) =
+        searched(vec![(0, with(half(0, &[10], [1]))), (1, with(short))]);
+    assert!(ends[1].is_some());
+    let capacity = capacity.unwrap();
+    assert_eq!((capacity.steps[0].unopened, capacity.knee), (2, None));
+    assert_eq!(capacity.stopped_by, "opened");
+    assert_eq!(findings[0].id, "capacity.none");
+}
+
+#[test]
+fn the_generator_is_judged_on_the_lags_of_all_processes() {
+    let lags = |late: u64| (0..1000).map(move |n| if n < late { 900 } else { 5 });
+    let with_late = |late| {
+        searched(vec![
+            (0, with(half(0, &[10], lags(0)))),
+            (1, with(half(0, &[10], lags(late)))),
+        ])
+    };
+    // Two in a thousand of one process are one in a thousand of both, which is allowed.
+    let (ends, capacity, findings) = with_late(2);
+    assert_eq!((ends[1], findings.as_slice()), (None, [].as_slice()));
+    assert_eq!(capacity.unwrap().steps[0].saturated, None);
+    let (ends, capacity, findings) = with_late(6);
+    assert!(ends[1].unwrap().saturated);
+    let capacity = capacity.unwrap();
+    assert_eq!(capacity.stopped_by, "saturation");
+    let saturated = capacity.steps[0].saturated.as_ref().unwrap();
+    assert!(saturated.starts_with("loop lag"), "{saturated}");
+    // It says so once: lags beyond its limits are not held against it again.
+    let ids: Vec<_> = findings.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!(ids, ["generator.saturated"]);
+}
+
+#[test]
+fn what_one_process_lacks_saturates_the_step() {
+    let mut short = half(0, &[10], [1]);
+    short.errors = [("no_descriptor".to_owned(), 3)].into();
+    let (_, capacity, _) = searched(vec![(0, with(half(0, &[10], [1]))), (1, with(short))]);
+    let saturated = capacity.unwrap().steps[0].saturated.clone().unwrap();
+    assert!(saturated.contains("3 connections failed"), "{saturated}");
+}
+
+#[test]
+fn a_search_ends_when_a_process_has_left_it_and_its_step_does_not_count() {
+    let (ends, capacity, _) = searched(vec![
+        (0, with(half(0, &[10], [1]))),
+        (1, with(half(0, &[10], [1]))),
+        (1, None),
+        (0, with(half(1, &[10], [1]))),
+    ]);
+    assert!(ends[1].is_none() && ends[2].is_some(), "{ends:?}");
+    let capacity = capacity.unwrap();
+    assert_eq!((capacity.steps.len(), capacity.knee), (1, Some(100)));
+    assert_eq!(capacity.stopped_by, "interrupted");
 }

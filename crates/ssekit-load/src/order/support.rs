@@ -45,10 +45,11 @@ impl Order {
         if parts < 2 {
             return Ok(());
         }
-        if self.phases().any(|phase| is_search(&phase.action)) {
+        let is_shared = self.shard.count > 1 && self.ruling.is_none();
+        if is_shared && self.phases().any(|phase| is_search(&phase.action)) {
             return refuse(
-                "a search for capacity (stop_on) is made by one process: leave --processes and \
-                 --shard out, or set `until` in the place of `stop_on`",
+                "a search for capacity (stop_on) is made by one machine, for its steps are judged while it \
+                 goes on: leave --shard out (--processes may stay), or set `until` in the place of `stop_on`",
             );
         }
         match self.phases().filter_map(most_pending).min() {

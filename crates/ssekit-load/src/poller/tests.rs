@@ -114,7 +114,7 @@ impl Plan {
             script,
             publishers: Vec::new(),
             cuts: vec![end_us],
-            halt: Halt::by(&Arc::default()),
+            halt: Halt::by(&Arc::default(), None),
             peeks: Arc::new(|_| false),
             out,
         };

@@ -194,6 +194,7 @@ pub fn order(text: &str) -> Order {
         shard: Shard::default(),
         workers: None,
         processes: 1,
+        ruling: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Interval;
+use super::{Interval, StepShare};
 
 /// The newest row of a process that makes a part of a run, and what is known besides. Not part of a
 /// record: both sides are of the same version.
@@ -18,4 +18,7 @@ pub struct Snapshot {
     pub disconnects: BTreeMap<String, u64>,
     /// Memory that the process holds now, in bytes.
     pub rss_bytes: u64,
+    /// The step of a search that ended with the row, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepShare>,
 }

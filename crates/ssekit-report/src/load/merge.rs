@@ -35,6 +35,12 @@ pub enum MergeError {
         /// How many that are.
         n: usize,
     },
+    /// Caller: parts of what is judged while it goes on.
+    #[error(
+        "these are parts of a search for capacity (stop_on), whose steps are judged on all streams while it goes \
+         on: make it on one machine, with --processes if need be, or set `until` in the place of `stop_on`"
+    )]
+    Search,
 }
 
 /// Merges the shards of one run; at most `allowed` of them may be missing.
@@ -42,6 +48,19 @@ pub enum MergeError {
 /// # Errors
 /// When the records are not shards of one run, or too many are missing.
 pub fn merge(shards: Vec<LoadRecord>, allowed: usize) -> Result<LoadRecord, MergeError> {
+    merge_with(shards, allowed, &mut |_| {})
+}
+
+/// The same for whoever knows more of the whole run than the shards do, and puts that into the sum before
+/// it is judged.
+///
+/// # Errors
+/// As [`merge`].
+pub fn merge_with(
+    shards: Vec<LoadRecord>,
+    allowed: usize,
+    conclude: &mut dyn FnMut(&mut LoadRecord),
+) -> Result<LoadRecord, MergeError> {
     alike(&shards)?;
     let found: BTreeSet<u32> = shards.iter().map(|record| record.shard.index).collect();
     let count = shards.first().map_or(1, |record| record.shard.count);
@@ -77,14 +96,18 @@ pub fn merge(shards: Vec<LoadRecord>, allowed: usize) -> Result<LoadRecord, Merg
         let is_complete = capacity.stopped_by == "until";
         capacity.judge(&judged, &whole.series, is_complete);
     }
+    conclude(&mut whole);
     whole.thresholds = judged
         .iter()
         .map(|threshold| threshold.evaluate(&whole))
         .collect();
     // What one shard lost another may have kept.
-    whole
-        .findings
-        .retain(|finding| !["streams.away", "publish.overlap"].contains(&finding.id.as_str()));
+    let has_data = !whole.has_no_data();
+    whole.findings.retain(|finding| match finding.id.as_str() {
+        "streams.away" | "publish.overlap" => false,
+        "no-data" => !has_data,
+        _ => true,
+    });
     let found = [whole.away(), whole.overlapped()];
     whole.findings.extend(found.into_iter().flatten());
     whole.outcome = whole.judged(interrupted);
@@ -132,6 +155,12 @@ fn summary(whole: &LoadRecord, count: u32) -> String {
         whole.elapsed_us as f64 / 1e6,
         whole.shard.merged
     );
+    let what = match &whole.capacity {
+        Some(capacity) if capacity.knee.is_some() => {
+            format!("{what}. {}", capacity.detail.trim_end_matches('.'))
+        }
+        _ => what,
+    };
     let of = |verdict| {
         whole
             .findings
@@ -181,6 +210,10 @@ fn alike(shards: &[LoadRecord]) -> Result<(), MergeError> {
         }
         if !seen.insert(record.shard.index) {
             return Err(MergeError::Twice(record.shard.index));
+        }
+        let search = record.capacity.as_ref();
+        if record.shard.count > 1 && search.is_some_and(|search| search.stop_on.is_some()) {
+            return Err(MergeError::Search);
         }
     }
     Ok(())

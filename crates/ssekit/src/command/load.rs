@@ -13,8 +13,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
 use ssekit_http::HttpChoice;
-use ssekit_load::{Joint, LoadError, Order, preflight, run};
+use ssekit_load::{Joint, LoadError, Order, Ruling, preflight, run};
 use ssekit_record::{ExitCode, Launched, LoadRecord, Shard, Threshold};
+use ssekit_report::load::merge::merge_with;
 use ssekit_scenario::Subject;
 use ssekit_scenario::load::{LoadPlan, LoadScenario, LoadedScenario, Quick, ScenarioError};
 
@@ -27,7 +28,7 @@ use crate::load_form::{LoadFile, LoadForm, load_file, write_all};
 use crate::local_shard::Task;
 use crate::request::{RequestArguments, url};
 use crate::start::StartArguments;
-use crate::{duration, limit, local_shard, output, runtime};
+use crate::{crew, duration, limit, local_shard, output, runtime};
 use baseline::Yardstick;
 
 /// Hold many streams open and measure them
@@ -269,9 +270,11 @@ impl Arguments {
         task: Task,
         stop: &Arc<AtomicBool>,
     ) -> Result<ExitCode, Failure> {
+        let ruling = Ruling::default();
         let order = Order {
             shard: task.shard,
             processes: 1,
+            ruling: Some(ruling.clone()),
             ..self.order(loaded)
         };
         let mut job = order.job()?;
@@ -279,7 +282,8 @@ impl Arguments {
         job.trace = report_set::trace(&order.scenario.output, task.shard);
         preflight(&job, 1)?;
         listen(stop)?;
-        // Whoever started this process may be gone: then it will be ended.
+        local_shard::obey(ruling, stop.clone())?;
+        // Whoever started this process may be gone: then the run ends.
         let record = run(&job, stop, &mut |progress| {
             let _ = local_shard::tell(&progress.snapshot());
         })?;
@@ -309,16 +313,29 @@ impl Arguments {
         }
         let start_at = order.scenario.shard.start_at;
         let start_at = start_at.map(|ms| UNIX_EPOCH + Duration::from_millis(ms));
-        let mut show = |process, told| {
-            joint.take(process, told, &mut |progress| audience.show(progress));
-        };
-        local_shard::run(
+        let start_at = start_at.unwrap_or_else(|| local_shard::soon(self.processes));
+        let records = crew::run(
             self.processes,
             order.shard,
             (start_at, port),
             stop,
-            &mut show,
-        )
+            &mut |process, told| {
+                joint.take(process, told, &mut |progress| audience.show(progress));
+                joint.search_end()
+            },
+        )?;
+        // Of a plan shared with other machines, their shards are missing here.
+        let elsewhere = (order.shard.count - 1) * self.processes;
+        let merged = merge_with(records, elsewhere as usize, &mut |whole| {
+            joint.conclude(whole)
+        });
+        let mut whole = merged.map_err(|error| Failure::Internal(error.to_string()))?;
+        whole.shard = Shard {
+            index: order.shard.index,
+            count: order.shard.count,
+            ..Shard::default()
+        };
+        Ok(whole)
     }
 
     /// The scenario of the file, or the one that the arguments stand for; and the server to start.
@@ -393,6 +410,7 @@ impl Arguments {
             scenario: loaded.scenario,
             workers: self.workers.map(usize::from),
             processes: self.processes,
+            ruling: None,
         }
     }
 
@@ -417,6 +435,11 @@ impl Arguments {
             target.into()
         };
         url(&sample)?;
+        if self.processes > 1 && self.request.reads_input() {
+            let why =
+                "standard input cannot be shared by --processes; use a file, such as --body @FILE";
+            return Err(Failure::Usage(why.into()));
+        }
         let request = self.request.load()?;
         let text = |bytes: Vec<u8>, what: &str| {
             String::from_utf8(bytes).map_err(|_| Failure::Usage(format!("{what} must be UTF-8")))
