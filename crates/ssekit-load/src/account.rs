@@ -19,6 +19,8 @@ pub struct Account {
     pub first_event_us: u64,
     /// Events of the current connection.
     pub events: u32,
+    /// Bytes it counts for in what all streams together may hold.
+    pub counted: u32,
     /// Last byte of the current connection, or its head.
     pub last_byte_us: u64,
     /// Last comment of the current connection.

@@ -30,10 +30,20 @@ pub fn feed(
     match decoder {
         None => {
             intake.tally.count.bytes += data.len() as u64;
-            parser.feed(data, intake).map_err(|_| Cause::Limit)
+            if takes(parser, data, intake) {
+                Ok(())
+            } else {
+                Err(Cause::Limit)
+            }
         }
         Some(decoder) => decode(decoder, parser, data, intake),
     }
+}
+
+/// Parses a piece; whether the stream has passed no limit, neither its own nor that of all together.
+#[inline]
+fn takes(parser: &mut Parser, piece: &[u8], intake: &mut Intake<'_>) -> bool {
+    parser.feed(piece, intake).is_ok() && intake.has_room(parser.held())
 }
 
 fn decode(
@@ -48,7 +58,7 @@ fn decode(
         let count = &mut intake.tally.count;
         count.bytes += piece.len() as u64;
         count.decoded_bytes += piece.len() as u64;
-        within_limits = within_limits && parser.feed(piece, intake).is_ok();
+        within_limits = within_limits && takes(parser, piece, intake);
     });
     match decoded {
         _ if !within_limits => Err(Cause::Limit),

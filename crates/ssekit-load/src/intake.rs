@@ -10,6 +10,7 @@ use crate::fanout::Fanout;
 use crate::ledger::Arrival;
 use crate::metric::Metric;
 use crate::punctuality::Tick;
+use crate::room::Room;
 use crate::tally::Tally;
 use crate::trace::Traced;
 
@@ -27,6 +28,8 @@ enum Novelty {
 pub struct Intake<'a> {
     /// The clock of the run.
     pub clock: Clock,
+    /// What all streams together may hold.
+    pub room: &'a Room,
     /// What is expected of the stream.
     pub expect: &'a Expectation,
     /// What is known of the stream.
@@ -59,6 +62,14 @@ impl Intake<'_> {
             self.tally.flush_sizes();
             self.gaps();
         }
+    }
+
+    /// Whether there is room for what the stream holds after a piece of it was parsed.
+    #[inline]
+    pub fn has_room(&mut self, held: usize) -> bool {
+        let has_room = self.room.hold(&mut self.account.counted, held);
+        self.tally.crowded += u64::from(!has_room);
+        has_room
     }
 
     fn first_byte(&mut self) {

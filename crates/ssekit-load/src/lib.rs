@@ -50,6 +50,7 @@ mod publisher;
 mod punctuality;
 mod reconnect;
 mod request;
+mod room;
 mod ruling;
 mod run;
 mod scope;

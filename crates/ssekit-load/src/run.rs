@@ -16,6 +16,7 @@ use crate::error::LoadError;
 use crate::halt::Halt;
 use crate::health;
 use crate::job::{Job, Storm};
+use crate::room::Room;
 use crate::shift::{Interval, Peeks, Shift};
 use crate::trace::Tracer;
 use crate::worker::{Census, Worker};
@@ -75,12 +76,12 @@ pub fn run(
 ) -> Result<LoadRecord, LoadError> {
     let mut tracer = Tracer::open(job)?;
     let (clock, late) = beginning(job)?;
-    let census = Arc::new(Census::default());
+    let shared = (Arc::new(Census::default()), Arc::new(Room::default()));
     let halt = Halt::by(stop, job.ruling.clone());
     let (out, intervals) = channel();
     let mut workers = Vec::new();
     for index in 0..job.workers.max(1) {
-        workers.push(hire(job, index, clock, &census, &halt, out.clone())?);
+        workers.push(hire(job, index, clock, shared.clone(), &halt, out.clone())?);
     }
     drop(out);
     for storm in &job.storms {
@@ -97,7 +98,7 @@ pub fn run(
     for worker in workers {
         worker.join().map_err(|_| LoadError::Worker)??;
     }
-    let mut record = assembly.record(census.peak(), halt.by_user());
+    let mut record = assembly.record(shared.0.peak(), halt.by_user());
     record.findings.extend(told(late));
     record.findings.extend(tracer.and_then(Tracer::end));
     Ok(record)
@@ -135,7 +136,7 @@ fn hire(
     job: &Job,
     index: usize,
     clock: Clock,
-    census: &Arc<Census>,
+    shared: (Arc<Census>, Arc<Room>),
     halt: &Halt,
     out: Sender<Interval>,
 ) -> Result<JoinHandle<Result<(), LoadError>>, LoadError> {
@@ -157,7 +158,7 @@ fn hire(
         .iter()
         .map(|population| population.role.clone())
         .collect();
-    let (precision, census) = (job.precision, census.clone());
+    let precision = job.precision;
     let storms: Vec<_> = job
         .storms
         .iter()
@@ -168,7 +169,7 @@ fn hire(
     Builder::new()
         .name(format!("worker {index}"))
         .spawn(move || {
-            let worker = Worker::new(clock, roles, storms, precision, census, seed);
+            let worker = Worker::new(clock, roles, storms, precision, shared, seed);
             shift.work(worker.map_err(LoadError::Runtime)?)
         })
         .map_err(LoadError::Runtime)

@@ -279,6 +279,7 @@ impl Seat {
         }
         let mut intake = Intake {
             clock: worker.clock,
+            room: &worker.room,
             expect: &worker.roles[self.role].expect,
             account: &mut inside.account,
             tally,
@@ -431,6 +432,7 @@ impl Seat {
         }
         let mut intake = Intake {
             clock: worker.clock,
+            room: &worker.room,
             expect,
             account,
             tally,
@@ -446,6 +448,7 @@ impl Seat {
         inside.parser.reset();
         inside.decoder = None;
         let account = &mut inside.account;
+        worker.room.hold(&mut account.counted, inside.parser.held());
         account.last_event_us = None;
         account.last_comment_us = None;
         if let Some(tokens) = &mut account.tokens {
@@ -455,15 +458,22 @@ impl Seat {
         inside.cursor = ResponseCursor::new();
     }
 
+    /// Nothing is read any more: the memory for what was begun is given back.
+    pub fn give_back(&self, worker: &Worker) {
+        let inside = &mut *self.inside.borrow_mut();
+        inside.parser = Parser::new();
+        worker.room.hold(&mut inside.account.counted, 0);
+    }
+
     /// The next stream begins in this place: with a clean account and parser.
     pub fn renew(&self, at_us: u64, worker: &Worker) {
         self.settle(at_us, worker);
+        self.give_back(worker);
         self.is_settled.set(false);
         self.generation.set(self.generation.get() + 1);
         let mut inside = self.inside.borrow_mut();
         let interval_us = worker.roles[self.role].expect.interval_us;
         inside.account = Account::planned_at(at_us, interval_us);
-        inside.parser = Parser::new();
         self.leaves_us.set(worker.lifetime_end(self, at_us));
     }
 

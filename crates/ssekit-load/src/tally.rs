@@ -30,6 +30,8 @@ pub struct Tally {
     pub groups_sent: u64,
     /// How far the stamp of an event lay after its arrival at most.
     pub ahead_us: u64,
+    /// Streams that ended since all together held as much as they may.
+    pub crowded: u64,
     /// Heads over HTTP/1.1, and over HTTP/2.
     pub heads: [u64; 2],
     /// The fewest streams that a server allowed on a connection, where more were asked for.
@@ -58,6 +60,7 @@ impl Tally {
             groups_held: 0,
             groups_sent: 0,
             ahead_us: 0,
+            crowded: 0,
             heads: [0; 2],
             allowed: None,
             errors: BTreeMap::new(),
@@ -190,6 +193,7 @@ impl Tally {
         self.groups_held += other.groups_held;
         self.groups_sent += other.groups_sent;
         self.ahead_us = self.ahead_us.max(other.ahead_us);
+        self.crowded += other.crowded;
         for (mine, theirs) in self.heads.iter_mut().zip(other.heads) {
             *mine += theirs;
         }

@@ -136,6 +136,7 @@ impl Seat {
         self.with(|inside| {
             let mut intake = Intake {
                 clock: worker.clock,
+                room: &worker.room,
                 expect: &worker.roles[self.role].expect,
                 account: &mut inside.account,
                 tally,
@@ -166,6 +167,7 @@ impl Seat {
             let fresh = std::mem::take(&mut inside.fresh);
             let mut intake = Intake {
                 clock: worker.clock,
+                room: &worker.room,
                 expect: &worker.roles[self.role].expect,
                 account: &mut inside.account,
                 tally,

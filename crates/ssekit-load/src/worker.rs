@@ -25,6 +25,7 @@ use crate::pool::Pool;
 use crate::precision::Precision;
 use crate::reconnect::ReconnectPolicy;
 use crate::request::Requests;
+use crate::room::Room;
 use crate::seat::{Command, Held, Seat, State};
 use crate::subscriber::{Pace, go_on};
 use crate::tally::Tally;
@@ -141,6 +142,8 @@ pub struct Worker {
     pub roles: Vec<Role>,
     /// What is counted.
     pub books: RefCell<Books>,
+    /// What the streams of all workers together may hold.
+    pub room: Arc<Room>,
     /// The read buffer of all streams.
     pub buffer: RefCell<Vec<u8>>,
     seats: RefCell<Vec<Rc<Seat>>>,
@@ -197,7 +200,7 @@ impl Worker {
         roles: Vec<Role>,
         storms: Vec<(u64, u64)>,
         precision: Precision,
-        census: Arc<Census>,
+        (census, room): (Arc<Census>, Arc<Room>),
         seed: u64,
     ) -> io::Result<Self> {
         let books = Books {
@@ -209,6 +212,7 @@ impl Worker {
             clock,
             roles,
             books: RefCell::new(books),
+            room,
             buffer: RefCell::new(vec![0; BUFFER]),
             seats: RefCell::default(),
             numbered: RefCell::default(),
@@ -321,6 +325,7 @@ impl Worker {
     /// The task of a seat is over. What ended as it should is not looked at any more.
     pub fn leave(&self, seat: &Seat) {
         seat.forget_task();
+        seat.give_back(self);
         self.numbered.borrow_mut().remove(&seat.number);
         if seat.state() == State::Done {
             seat.settle(self.clock.now_us(), self);

@@ -7,6 +7,10 @@ use core::mem;
 use crate::whole_block::{Place, WholeBlock};
 use crate::{EventRef, LimitError, LimitKind, Limits, Sink};
 
+/// Largest buffer kept for what comes next, in bytes. Beyond it an allocation costs little beside what it
+/// is filled with.
+pub(crate) const SPARE: usize = 16 * 1024;
+
 /// The buffers of HTML, 9.2.6 Interpreting an event stream, as far as they outlive a slice.
 ///
 /// Of the data buffer the final LF is left out: `has_data` says whether it holds a line.
@@ -84,7 +88,7 @@ impl Block {
     }
 
     pub(crate) fn set_last_event_id(&mut self, id: &str) {
-        self.last_event_id.clear();
+        empty(&mut self.last_event_id);
         self.last_event_id.push_str(id);
     }
 
@@ -336,11 +340,20 @@ impl Block {
     fn clear_buffers(&mut self) {
         self.owns = false;
         if let Some(buffers) = &mut self.buffers {
-            buffers.data.clear();
             buffers.data_start = 0;
-            buffers.event.clear();
-            buffers.id.clear();
+            let Buffers {
+                data, event, id, ..
+            } = buffers.as_mut();
+            [data, event, id].into_iter().for_each(empty);
         }
+    }
+
+    /// Bytes in buffers of its own.
+    #[inline]
+    pub(crate) fn held(&self) -> usize {
+        let buffers = self.buffers.as_ref().filter(|_| self.owns);
+        let begun = buffers.map_or(0, |b| b.data.len() + b.event.len() + b.id.len());
+        self.last_event_id.len() + begun
     }
 
     fn buffers(&mut self) -> &mut Buffers {
@@ -379,6 +392,15 @@ impl Block {
             limit,
             offset: self.start,
         }
+    }
+}
+
+/// As that of lines.
+fn empty(buffer: &mut String) {
+    if buffer.capacity() > SPARE {
+        *buffer = String::new();
+    } else {
+        buffer.clear();
     }
 }
 

@@ -6,7 +6,7 @@ use core::mem;
 
 use crate::line_end::line_end;
 
-use crate::block::{Block, Borrowed, TextLine};
+use crate::block::{Block, Borrowed, SPARE, TextLine};
 use crate::observer::{Observer, report};
 use crate::text::Text;
 use crate::whole_block::{Place, WholeBlock};
@@ -115,7 +115,7 @@ impl Parser {
             let at = self.block.start().unwrap_or(self.line_start);
             report(sink, DiagnosticKind::DiscardedTail, at);
         }
-        self.line.clear();
+        empty(&mut self.line);
         self.block.clear();
         self.bom = Bom::Decided;
         End {
@@ -142,12 +142,19 @@ impl Parser {
         self.offset
     }
 
+    /// Bytes held between two slices: the line and the event that have begun, and the last event ID.
+    #[must_use]
+    #[inline]
+    pub fn held(&self) -> usize {
+        self.line.len() + self.block.held()
+    }
+
     /// Ready for the next connection: keeps limits, last event ID and reconnection time only.
     pub fn reset(&mut self) {
         self.offset = 0;
         self.bom = Bom::default();
         self.after_cr = false;
-        self.line.clear();
+        empty(&mut self.line);
         self.line_start = 0;
         self.block.clear();
         self.observer = None;
@@ -220,7 +227,7 @@ impl Parser {
                 .line(&line, self.line_start, ending, sink);
         }
         self.line = self.owned_line(line, sink)?;
-        self.line.clear();
+        empty(&mut self.line);
         self.after_cr = rest[len] == CR;
         Ok(Some(pos + len + 1))
     }
@@ -348,6 +355,16 @@ impl Parser {
             });
         }
         Ok(())
+    }
+}
+
+/// Empties the buffer of a line for the next one. A large one is given back: a stream need not keep the
+/// room that its longest line took.
+fn empty(line: &mut Vec<u8>) {
+    if line.capacity() > SPARE {
+        *line = Vec::new();
+    } else {
+        line.clear();
     }
 }
 

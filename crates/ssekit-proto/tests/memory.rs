@@ -227,3 +227,44 @@ fn limit_errors_read_as_sentences() {
         "event block larger than 5 bytes at offset 0"
     );
 }
+
+#[test]
+fn what_a_large_event_took_is_given_back_and_what_has_begun_is_told() {
+    let mut parser = Parser::new();
+    let mut sink = Count::<false>::default();
+    let large = "x".repeat(MIB);
+    let lines = [
+        format!("data: {large}\n"),
+        format!("data: {large}\n"),
+        format!("event: {large}\n"),
+        format!("id: {large}\n"),
+    ];
+    let info = measure(|| {
+        for line in &lines {
+            for slice in line.as_bytes().chunks(10_000) {
+                let before = parser.held();
+                parser.feed(slice, &mut sink).unwrap();
+                // What a line is made of counts, and then its value.
+                assert!(parser.held() + 8 >= before + slice.len());
+            }
+        }
+        assert!(parser.held() >= 4 * MIB, "{}", parser.held());
+        parser.feed(b"\n", &mut sink).unwrap();
+        assert_eq!((sink.events, parser.held()), (1, MIB), "the last event ID");
+        parser.feed(b"id: 7\n\ndata: y\n\n", &mut sink).unwrap();
+        assert_eq!((sink.events, parser.held()), (2, 1));
+    });
+    assert!(info.bytes_current < 64 * 1024, "{}", info.bytes_current);
+    let info = measure(|| {
+        parser
+            .feed(&large.as_bytes()[..MIB / 2], &mut sink)
+            .unwrap();
+        assert_eq!(parser.held(), MIB / 2 + 1);
+        assert!(parser.finish(&mut sink).discarded);
+        parser.feed(b"data: ", &mut sink).unwrap();
+        parser.feed(large.as_bytes(), &mut sink).unwrap();
+        parser.reset();
+        assert_eq!(parser.held(), 1);
+    });
+    assert!(info.bytes_current < 64 * 1024, "{}", info.bytes_current);
+}

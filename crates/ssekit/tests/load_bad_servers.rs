@@ -23,10 +23,15 @@ fn load(url: &str, more: &[&str]) -> (Value, String, i32) {
 
 /// A scenario beside which no generator is too slow: what is looked at is the target.
 fn patient(url: &str, streams: u32, seconds: u32) -> (Value, String, i32) {
+    asking(url, "", streams, seconds)
+}
+
+/// The same, with more to be said of the target.
+fn asking(url: &str, more: &str, streams: u32, seconds: u32) -> (Value, String, i32) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("s.toml");
     let text = format!(
-        "[target]\nurl = \"{url}\"\n[[phase]]\nkind = \"ramp\"\nto = {streams}\nover = \"200ms\"\n\
+        "[target]\nurl = \"{url}\"\n{more}\n[[phase]]\nkind = \"ramp\"\nto = {streams}\nover = \"200ms\"\n\
          [[phase]]\nkind = \"hold\"\nfor = \"{seconds}s\"\n[validity]\non_breach = \"warn\"\n"
     );
     std::fs::write(&file, text).unwrap();
@@ -131,11 +136,24 @@ fn a_certificate_is_needed_where_the_server_speaks_tls() {
 }
 
 /// Writes the same bytes until the client leaves.
-fn endless(head: &'static str, piece: String) -> String {
+fn endless(head: &'static str, piece: impl Into<Vec<u8>>) -> String {
+    let piece = piece.into();
     raw(move |_, peer: &mut TcpStream, _| {
         send(peer, head);
-        while peer.write_all(piece.as_bytes()).is_ok() {}
+        while peer.write_all(&piece).is_ok() {}
     })
+}
+
+/// Memory that the run took at most, in MiB.
+fn held(record: &Value) -> u64 {
+    record["generator"]["max_rss_bytes"].as_u64().unwrap() >> 20
+}
+
+/// What the run says of its own memory.
+fn crowded(record: &Value) -> Option<&str> {
+    let findings = record["findings"].as_array().unwrap();
+    let found = findings.iter().find(|one| one["id"] == "generator.memory");
+    found?["detail"].as_str()
 }
 
 #[test]
@@ -163,9 +181,62 @@ fn what_never_ends_is_given_up_at_a_limit_and_takes_no_more_memory() {
         );
         assert_eq!(record["events"]["received"], 0, "{name}");
         // 16 MiB for a line of each stream, growing, and ssekit itself.
-        let held = record["generator"]["max_rss_bytes"].as_u64().unwrap() >> 20;
+        let held = held(&record);
         assert!(held < 120, "{name}: {held} MiB");
+        assert_eq!(crowded(&record), None, "{name}");
     }
+}
+
+#[test]
+fn many_streams_that_never_end_a_line_share_what_may_be_held() {
+    let coded =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: deflate\r\n\r\n";
+    // Blocks that are not compressed (RFC 1951 section 3.2.4).
+    let block = [&[0, 0, 128, 255, 127][..], &[b'a'; 32_768]].concat();
+    let zlib = raw(move |_, peer, _| {
+        send(peer, coded);
+        let begun = peer.write_all(&[0x78, 0x01]).is_ok();
+        while begun && peer.write_all(&block).is_ok() {}
+    });
+    let lines = "data: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n".repeat(5000);
+    let line = endless(HEAD, vec![b'a'; 1 << 18]);
+    let deflate = "compression = \"deflate\"";
+    // Decoding takes its time, so these are fewer: the first of eight ends when each has about 8 MiB.
+    for (name, url, more, (streams, least), seconds) in [
+        ("line", line, "", (100, 100), 8),
+        ("event", endless(HEAD, lines), "", (100, 100), 8),
+        ("coded line", zlib, deflate, (8, 2), 12),
+    ] {
+        let (record, said, _) = asking(&url, more, streams, seconds);
+        let ended = record["disconnects"]["limit"].as_u64();
+        assert!(
+            ended.is_some_and(|ended| ended >= least),
+            "{name}: {said} {} {}",
+            record["errors"],
+            record["disconnects"]
+        );
+        assert_eq!(record["events"]["received"], 0, "{name}");
+        // 64 MiB and a little for each, and what growing leaves unused; 16 MiB for each were 1600.
+        let held = held(&record);
+        assert!(held < 250, "{name}: {held} MiB");
+        let told = crowded(&record).unwrap_or_else(|| panic!("{name}: {}", record["findings"]));
+        assert!(told.contains("64 MiB over all streams"), "{told}");
+    }
+}
+
+#[test]
+fn large_events_that_end_are_taken_again_and_again() {
+    let event = format!("id: 1\ndata: {}\n\n", "a".repeat(1 << 20));
+    let (record, said, _) = patient(&endless(HEAD, event), 20, 2);
+    assert_eq!(crowded(&record), None, "{said}");
+    assert!(record["disconnects"].get("limit").is_none(), "{record:#}");
+    let events = record["events"]["received"].as_u64().unwrap();
+    assert!(events >= 100, "{events}");
+    let bytes = record["counts"]["data_bytes"].as_u64().unwrap();
+    assert_eq!(bytes, events << 20);
+    // The room of an event that was dispatched is given back.
+    let held = held(&record);
+    assert!(held < 200, "{held} MiB");
 }
 
 #[test]

@@ -223,6 +223,44 @@ fn a_stream_that_the_server_did_not_begin_is_asked_for_again() {
     assert_eq!(record.events.received, 2, "{:?}", record.errors);
 }
 
+#[test]
+fn streams_that_never_end_a_line_share_what_may_be_held() {
+    const STREAMS: u32 = 8;
+    let address = peer(|peer| {
+        peer.send(&[(4, 0, 0, &[])]);
+        let mut reading = peer.stream.try_clone().unwrap();
+        if !peer.await_frame(1, 2 * STREAMS - 1) {
+            return;
+        }
+        let reading = thread::spawn(move || std::io::copy(&mut reading, &mut std::io::sink()));
+        let streams = (0..STREAMS).map(|n| 2 * n + 1);
+        for stream in streams.clone() {
+            peer.send(&[(1, 4, stream, HEAD)]);
+        }
+        // 10 MiB each, as lines that have not ended: less than a stream may hold alone.
+        for _ in 0..640 {
+            for stream in streams.clone() {
+                peer.send(&[(0, 0, stream, &[b'a'; 16_384])]);
+            }
+        }
+        peer.send(&[(0, 0, 1, b"\n\n")]);
+        let _ = reading.join();
+    });
+    let url = format!("http://{address}/");
+    let record = measured(&quick(&url, (8, 100), 5000 * MS, ONCE));
+    assert_eq!(record.streams.opened, 8, "{:?}", record.errors);
+    let ended = record.disconnects.get("limit").copied().unwrap_or(0);
+    // Six of them fit, beside what is not counted of each.
+    assert!((2..8).contains(&ended), "{:?}", record.disconnects);
+    assert_eq!(record.disconnects.len(), 1);
+    let mut findings = record.findings.iter();
+    let told = findings.find(|finding| finding.id == "generator.memory");
+    let told = &told
+        .unwrap_or_else(|| panic!("{:?}", record.findings))
+        .detail;
+    assert!(told.starts_with(&format!("{ended} streams")), "{told}");
+}
+
 /// A run in which the server chooses the version.
 fn as_agreed(url: &str) -> LoadRecord {
     let tls = if url.starts_with("https:") {

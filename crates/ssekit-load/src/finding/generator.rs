@@ -5,6 +5,7 @@ use ssekit_record::{Generator, LoadFinding, LoadRecord, Verdict};
 use super::Ending;
 use crate::cause::Cause;
 use crate::job::Job;
+use crate::room::{BOUND, FREE};
 use crate::tally::Tally;
 
 /// That the generator was late, if it was, and a search did not stop there.
@@ -80,6 +81,9 @@ pub(super) fn generator(
             format!("Only {share:.1} % of the planned streams were begun."),
         );
     }
+    if run.crowded > 0 {
+        add("memory", crowded(run.crowded));
+    }
     for (cause, id, detail) in [
         (
             Cause::NoDescriptor,
@@ -102,6 +106,18 @@ pub(super) fn generator(
         }
     }
     findings
+}
+
+/// That streams ended since all together held too much.
+fn crowded(streams: u64) -> String {
+    format!(
+        "{streams} streams ended as `limit` though none of them had passed 16 MiB: the lines and events that \
+         had begun and not ended took {} MiB over all streams, which is as much as ssekit holds besides {} KiB \
+         for each. If events are that large, use fewer streams or more --processes; if they never end, one \
+         stream shows it.",
+        BOUND >> 20,
+        FREE >> 10
+    )
 }
 
 /// That clocks were seen further apart than this, if they were.

@@ -126,14 +126,7 @@ impl Plan {
                 digits: 1,
                 ..Precision::default()
             };
-            let worker = Worker::new(
-                clock,
-                roles,
-                Vec::new(),
-                coarse,
-                Arc::<Census>::default(),
-                1,
-            );
+            let worker = Worker::new(clock, roles, Vec::new(), coarse, Default::default(), 1);
             shift.work(worker.unwrap()).unwrap();
         });
         (used.bytes_max, intervals.recv().unwrap())
