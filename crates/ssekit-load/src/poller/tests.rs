@@ -16,7 +16,7 @@ use crate::reconnect::ReconnectPolicy;
 use crate::request::{RequestBytes, Requests};
 use crate::shift::{Act, Interval, Script, Shift};
 use crate::stamp::Place as Where;
-use crate::worker::{Census, Role};
+use crate::worker::Role;
 
 /// Answers each connection with a stream of these pieces, a moment apart, and holds it.
 fn origin(pieces: &'static [&'static str], holds: bool) -> SocketAddr {
