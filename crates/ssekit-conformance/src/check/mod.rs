@@ -1,6 +1,7 @@
 //! The checks, by the groups of the catalogue.
 
 mod answer;
+mod block;
 mod burst;
 mod cache;
 mod chained;
@@ -19,9 +20,6 @@ mod event;
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod fault_tests;
 mod fidelity;
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod fidelity_tests;
 mod finish;
 mod flush;
 mod framing;
@@ -44,8 +42,6 @@ mod reflection;
 mod replay;
 mod response;
 mod resume;
-#[cfg(test)]
-mod resume_tests;
 mod retry;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, dead_code)]
@@ -61,7 +57,7 @@ mod stray;
 use crate::Rule;
 
 /// Every group, in the order of the catalogue.
-pub(crate) const GROUPS: [&[Rule]; 35] = [
+pub(crate) const GROUPS: [&[Rule]; 40] = [
     status::RULES,
     media_type::RULES,
     negotiation::RULES,
@@ -69,6 +65,7 @@ pub(crate) const GROUPS: [&[Rule]; 35] = [
     staged::RULES,
     framing::RULES,
     flush::RULES,
+    block::RULES,
     emission::RULES,
     chunking::RULES,
     encoding::RULES,
@@ -78,7 +75,11 @@ pub(crate) const GROUPS: [&[Rule]; 35] = [
     id::RULES,
     retry::RULES,
     heartbeat::RULES,
-    fidelity::RULES,
+    fidelity::data::RULES,
+    fidelity::event_type::RULES,
+    fidelity::id::RULES,
+    fidelity::retry::RULES,
+    fidelity::comment::RULES,
     large::RULES,
     resume::RULES,
     chained::RULES,

@@ -1,16 +1,24 @@
 //! Rules of the group `resume`.
 
-use ssekit_record::{EndKind, Level, Transcript};
+mod continuation;
+mod credentials;
+mod harm;
+mod reply;
+#[cfg(test)]
+mod tests;
 
-use super::answer::{is_turned_away, told};
+use ssekit_record::Level;
+
 use super::finish::{closes_without_event, stops_with_204};
 use super::reflection::Reflection;
-use super::replay::Replay;
-use super::sighting::{quoted, seconds};
+use super::sighting::quoted;
 use super::source::{
     HTML_INTERPRETING, HTML_INTRODUCTION, HTML_LAST_EVENT_ID, HTML_PROCESSING, HTML_UNKNOWN_ID,
 };
-use crate::{Applies, Case, EventSeen, Judgement, Needs, Probe, Rule};
+use crate::{Applies, Case, Judgement, Needs, Probe, Rule};
+use reply::{Reply, asked};
+
+pub(super) use continuation::replay;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -61,7 +69,7 @@ pub(super) const RULES: &[Rule] = &[
                  kept, and tell the client with an event that it missed some.",
         good: "Last-Event-ID: gone -> 200, event: reset",
         bad: "Last-Event-ID: gone -> 500",
-        judge: unknown,
+        judge: harm::unknown,
     },
     Rule {
         id: "resume.empty-absent",
@@ -161,66 +169,12 @@ pub(super) const RULES: &[Rule] = &[
                  the events of that session only.",
         good: "Last-Event-ID: 7, no credentials -> 401",
         bad: "Last-Event-ID: 7, no credentials -> 200, id: 8, ...",
-        judge: auth,
+        judge: credentials::auth,
     },
 ];
 
-/// How a request with a `Last-Event-ID` was answered.
-enum Reply<'a> {
-    /// With an event stream.
-    Stream(&'a Transcript),
-    /// With 204.
-    Stop,
-    /// With anything else, or not at all.
-    Other(&'a Transcript),
-    /// It cannot be told.
-    Unknown(Judgement),
-}
-
-fn reply<'a>(case: &Case<'a>, probe: Probe) -> Reply<'a> {
-    let Some(transcript) = case.transcript(probe) else {
-        let reason = case.skipped(probe).map(|skipped| skipped.reason.clone());
-        return Reply::Unknown(Judgement::unverified(
-            reason.unwrap_or_else(|| "the request was not made".into()),
-        ));
-    };
-    if transcript.end.kind == EndKind::Unreachable || is_turned_away(transcript) {
-        let why = format!("a further request was turned away: {}", told(transcript));
-        return Reply::Unknown(Judgement::unverified(why));
-    }
-    match &transcript.head {
-        _ if transcript.is_event_stream() => Reply::Stream(transcript),
-        Some(head) if head.status == 204 => Reply::Stop,
-        _ => Reply::Other(transcript),
-    }
-}
-
-/// When the head came, or that none would.
-fn head_us(transcript: &Transcript) -> Option<u64> {
-    let head = transcript.head.as_ref().map(|head| head.at_us);
-    Some(head.unwrap_or(transcript.end.at_us))
-}
-
-fn noted(transcript: &Transcript) -> &'static str {
-    match transcript.head {
-        Some(_) => "the answer",
-        None => "the end, without an answer",
-    }
-}
-
-fn warn_of_answer(transcript: &Transcript) -> Judgement {
-    Judgement::warn(told(transcript)).noted(transcript, head_us(transcript), noted(transcript))
-}
-
-/// The id a resumed request was made with.
-fn asked(transcript: &Transcript) -> &str {
-    let mut fields = transcript.request.fields.iter();
-    let field = fields.find(|field| field.name.eq_ignore_ascii_case("last-event-id"));
-    field.map_or("", |field| field.value.as_str())
-}
-
 fn accepted(case: &Case<'_>) -> Judgement {
-    match reply(case, Probe::Resume) {
+    match Reply::of(case, Probe::Resume) {
         Reply::Stream(transcript) => Judgement::pass(format!(
             "resumed from {} with 200 and an event stream",
             quoted(asked(transcript))
@@ -232,195 +186,31 @@ fn accepted(case: &Case<'_>) -> Judgement {
             let actual = "204, which tells clients to stop, though the stream goes on";
             Judgement::warn(actual)
         }
-        Reply::Other(transcript) => warn_of_answer(transcript),
+        Reply::Other(transcript) => reply::warn_of(transcript),
         Reply::Unknown(judgement) => judgement,
     }
 }
 
-pub(super) fn replay(case: &Case<'_>) -> Judgement {
-    let transcript = match reply(case, Probe::Resume) {
-        Reply::Stream(transcript) => transcript,
-        Reply::Unknown(judgement) => return judgement,
-        Reply::Stop | Reply::Other(_) => {
-            return Judgement::not_applicable("the stream was not resumed: see resume.accepted");
-        }
-    };
-    let (Some(first), Some(resumed)) = (case.reading(), case.reading_of(Probe::Resume)) else {
-        return Judgement::unverified("no main observation");
-    };
-    let id = asked(transcript);
-    let replay = Replay::of(&first.events, &resumed.events, id);
-    let after = format!("after {}", quoted(id));
-    judge_replay(&replay, transcript, &after)
-}
-
-fn judge_replay(replay: &Replay<'_>, transcript: &Transcript, after: &str) -> Judgement {
-    let ended = transcript.end.kind == EndKind::Clean;
-    let wrong = |actual: String, event: &EventSeen, note: &str| {
-        let len = event.end - event.start;
-        Judgement::warn(actual).seen(transcript, event.start, len, note)
-    };
-    let name = |event: &EventSeen| quoted(&event.last_event_id);
-    match replay {
-        Replay::Ambiguous => {
-            Judgement::unverified("the id does not stand for one place in the stream")
-        }
-        Replay::Silent { due } if ended && *due > 0 => Judgement::warn(format!(
-            "the resumed stream ended without the {due} events that followed {after}"
-        ))
-        .noted(transcript, Some(transcript.end.at_us), "the end"),
-        Replay::Silent { .. } => Judgement::unverified(format!(
-            "no event with an id came within {} of the reconnect",
-            seconds(transcript.end.at_us - head_us(transcript).unwrap_or(0))
-        )),
-        Replay::InOrder { count, changed: 0 } => Judgement::pass(format!(
-            "{count} events {after} came again as they were, in order"
-        )),
-        Replay::InOrder { count, changed } => Judgement::info(format!(
-            "{count} ids {after} came again in order, {changed} of them with other data than before"
-        )),
-        Replay::Newer { event, next: true } => {
-            Judgement::pass(format!("the stream goes on {after} with {}", name(event)))
-        }
-        Replay::Newer { event, .. } => Judgement::unverified(format!(
-            "no event followed {after} before the reconnect, so nothing was there to replay; the \
-             stream went on with {}",
-            name(event)
-        )),
-        Replay::Repeats { event, first } => wrong(
-            if *first {
-                "the stream begins anew with the event of the id itself, its first".into()
-            } else {
-                "the event of the id itself comes again".into()
-            },
-            event,
-            "the client has this event already",
-        ),
-        Replay::Back {
-            event,
-            to_start: true,
-            same: false,
-        } => wrong(
-            format!(
-                "ids begin anew at {} with other data: they mean nothing beyond one connection",
-                name(event)
-            ),
-            event,
-            "another event had this id before",
-        ),
-        Replay::Back {
-            event, to_start, ..
-        } => wrong(
-            format!(
-                "the stream goes back to {}{}",
-                name(event),
-                if *to_start { ", its first event" } else { "" }
-            ),
-            event,
-            "the client has this event already",
-        ),
-        Replay::Lost { count, event } => wrong(
-            format!(
-                "{count} of the events {after} are missing before {}",
-                name(event)
-            ),
-            event,
-            "events are missing in front of this one",
-        ),
-        Replay::OutOfOrder(event) => wrong(
-            format!("{} is out of order, or comes twice", name(event)),
-            event,
-            "out of order",
-        ),
-        Replay::Unrelated { due, event } => wrong(
-            format!(
-                "none of the {due} events that followed {after} came; the first that did is {}",
-                name(event)
-            ),
-            event,
-            "the first event with an id",
-        ),
-    }
-}
-
-fn unknown(case: &Case<'_>) -> Judgement {
-    let short = judge_unknown(case, Probe::ResumeUnknown, "an unknown id");
-    let long = judge_unknown(case, Probe::ResumeLong, "an id of 4 KiB");
-    // Of two alike, the one that is easier to try.
-    [long, short]
-        .into_iter()
-        .max_by_key(|judgement| match judgement.verdict {
-            ssekit_record::Verdict::Warn => 3,
-            ssekit_record::Verdict::Info => 2,
-            ssekit_record::Verdict::Pass => 1,
-            _ => 0,
-        })
-        .unwrap_or_else(|| Judgement::unverified("the requests were not made"))
-}
-
-fn judge_unknown(case: &Case<'_>, probe: Probe, what: &str) -> Judgement {
-    let transcript = match reply(case, probe) {
-        Reply::Unknown(judgement) => return judgement,
-        Reply::Stop => return Judgement::pass(format!("{what}: 204")),
-        Reply::Stream(transcript) | Reply::Other(transcript) => transcript,
-    };
-    let answer = format!("{what}: {}", told(transcript));
-    let warn = || {
-        Judgement::warn(answer.clone()).noted(transcript, head_us(transcript), noted(transcript))
-    };
-    let Some(head) = &transcript.head else {
-        return warn();
-    };
-    let broken = matches!(
-        transcript.end.kind,
-        EndKind::Reset | EndKind::Truncated | EndKind::Malformed
-    );
-    match head.status {
-        200 if !transcript.is_event_stream() => warn(),
-        200 if broken && !case.ended_by_server() && !breaks_anyway(case) => {
-            Judgement::warn(format!(
-                "{what}: the connection breaks {} after the head",
-                seconds(transcript.end.at_us - head.at_us)
-            ))
-            .noted(transcript, Some(transcript.end.at_us), "the end")
-        }
-        200 => Judgement::pass(answer),
-        // A limit on the length of a field is the server's to set.
-        400 | 413 | 414 | 431 if probe == Probe::ResumeLong => Judgement::pass(answer),
-        500.. => warn(),
-        _ => Judgement::info(format!(
-            "{answer}; an EventSource gives up for good at this answer"
-        ))
-        .noted(transcript, Some(head.at_us), "the answer"),
-    }
-}
-
-/// Whether the stream breaks whatever id a client comes with.
-fn breaks_anyway(case: &Case<'_>) -> bool {
-    case.main()
-        .is_some_and(|main| main.end.kind == EndKind::Malformed)
-}
-
 fn empty_absent(case: &Case<'_>) -> Judgement {
-    match reply(case, Probe::ResumeEmpty) {
+    match Reply::of(case, Probe::ResumeEmpty) {
         Reply::Stream(_) => Judgement::pass("an empty Last-Event-ID gets the stream as well"),
         Reply::Stop => Judgement::warn("204, where a request without the field gets the stream"),
-        Reply::Other(transcript) => warn_of_answer(transcript),
+        Reply::Other(transcript) => reply::warn_of(transcript),
         Reply::Unknown(judgement) => judgement,
     }
 }
 
 fn non_ascii(case: &Case<'_>) -> Judgement {
-    match reply(case, Probe::ResumeNonAscii) {
+    match Reply::of(case, Probe::ResumeNonAscii) {
         Reply::Stream(_) => Judgement::pass("UTF-8 in Last-Event-ID gets the stream"),
         Reply::Stop => Judgement::pass("204"),
-        Reply::Other(transcript) => warn_of_answer(transcript),
+        Reply::Other(transcript) => reply::warn_of(transcript),
         Reply::Unknown(judgement) => judgement,
     }
 }
 
 fn no_reflection(case: &Case<'_>) -> Judgement {
-    let transcript = match reply(case, Probe::ResumeMarker) {
+    let transcript = match Reply::of(case, Probe::ResumeMarker) {
         Reply::Stream(transcript) => transcript,
         Reply::Unknown(judgement) => return judgement,
         Reply::Stop | Reply::Other(_) => {
@@ -446,47 +236,5 @@ fn no_reflection(case: &Case<'_>) -> Judgement {
         Some(Reflection::Quoted) => Judgement::pass("the value comes back inside JSON only"),
         None if bytes.is_empty() => Judgement::unverified("the stream sent nothing"),
         None => Judgement::pass("the value does not come back"),
-    }
-}
-
-fn auth(case: &Case<'_>) -> Judgement {
-    let transcript = match reply(case, Probe::ResumeAnonymous) {
-        Reply::Stream(transcript) => transcript,
-        Reply::Unknown(judgement) => return judgement,
-        Reply::Stop => return Judgement::pass("without credentials: 204"),
-        Reply::Other(transcript) if transcript.head.is_none() => {
-            return Judgement::unverified(format!("without credentials: {}", told(transcript)));
-        }
-        Reply::Other(transcript) => {
-            return Judgement::pass(format!("without credentials: {}", told(transcript)));
-        }
-    };
-    let (Some(main), Some(reading)) = (case.reading(), case.reading_of(Probe::ResumeAnonymous))
-    else {
-        return Judgement::unverified("no main observation");
-    };
-    let leaked = reading.events.iter().find(|event| {
-        let same = |seen: &EventSeen| {
-            seen.has_id && seen.last_event_id == event.last_event_id && seen.data == event.data
-        };
-        event.has_id && main.events.iter().any(same)
-    });
-    let Some(event) = leaked else {
-        return Judgement::pass("without credentials, none of the session's events came");
-    };
-    match reply(case, Probe::Anonymous) {
-        Reply::Stream(_) => Judgement::not_applicable(
-            "the stream is public: it is served without credentials, also from the start",
-        ),
-        Reply::Unknown(judgement) => judgement,
-        Reply::Stop | Reply::Other(_) => Judgement::warn(
-            "without credentials the stream is refused, but resumed from an id it is served",
-        )
-        .seen(
-            transcript,
-            event.start,
-            event.end - event.start,
-            "an event of the session",
-        ),
     }
 }

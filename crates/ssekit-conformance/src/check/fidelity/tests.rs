@@ -2,7 +2,7 @@
 
 use ssekit_record::Verdict;
 
-use super::sample::{Sample, finding};
+use crate::check::sample::{Sample, finding};
 use crate::{EchoCase as C, Probe};
 
 fn document(capabilities: &str) -> Sample {

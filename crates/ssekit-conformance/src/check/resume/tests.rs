@@ -3,8 +3,8 @@
 use ssekit_record::Verdict::{Info, NotApplicable, Pass, Unverified, Warn};
 use ssekit_record::{EndKind, Finding, Skipped, Verdict};
 
-use super::sample::{Sample, finding, finding_with, verdict};
 use crate::Probe;
+use crate::check::sample::{Sample, finding, finding_with, verdict};
 use crate::plan::MARKER;
 
 fn numbered(ids: &[u64]) -> String {
