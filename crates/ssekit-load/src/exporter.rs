@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue, VARY};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::error::LoadError;
 use crate::exposition::Exposition;
 use crate::job::Job;
+use crate::negotiation::{PROTOBUF, likes_protobuf};
 use crate::run::Progress;
 
 /// Connections served at one time; more wait.
@@ -26,23 +27,45 @@ const CONNECTIONS: usize = 16;
 /// How long a client may take for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Serves `GET /metrics` in the text format of Prometheus from a thread of its own, from its start
-/// until it is dropped. What it serves is as old as the newest interval it was shown, and made then:
+/// The text format of Prometheus, as a media type.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Serves `GET /metrics` in the text format of Prometheus, or with native histograms in its protobuf format
+/// to those who ask for that, from a thread of its own, from its start until it is dropped. What it serves is as old as the newest interval it was shown, and made then:
 /// a scrape neither waits for the run nor holds it up.
 #[derive(Debug)]
 pub struct Exporter {
     address: SocketAddr,
     exposition: Exposition,
-    text: Arc<Mutex<Bytes>>,
+    is_native: bool,
+    scrape: Arc<Mutex<Scrape>>,
     end: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
+/// What a scrape gets.
+#[derive(Debug, Clone)]
+struct Scrape {
+    text: Bytes,
+    /// Where there are native histograms.
+    protobuf: Option<Bytes>,
+}
+
+impl Scrape {
+    fn of(exposition: &Exposition, is_native: bool) -> Self {
+        Self {
+            text: exposition.text().into(),
+            protobuf: is_native.then(|| exposition.protobuf().into()),
+        }
+    }
+}
+
 impl Exporter {
-    /// Listens; port 0 takes any that is free.
+    /// Listens; port 0 takes any that is free. `is_native` says whether there are native histograms, in the
+    /// protobuf format.
     ///
     /// # Errors
     /// When it cannot listen there, or there can be no thread.
-    pub fn start(listen: SocketAddr, job: &Job) -> Result<Self, LoadError> {
+    pub fn start(listen: SocketAddr, job: &Job, is_native: bool) -> Result<Self, LoadError> {
         let failed = |cause| LoadError::Listen {
             address: listen,
             cause,
@@ -51,13 +74,14 @@ impl Exporter {
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let exposition = Exposition::new(job);
-        let text = Arc::new(Mutex::new(Bytes::from(exposition.render())));
+        let scrape = Scrape::of(&exposition, is_native);
+        let scrape = Arc::new(Mutex::new(scrape));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(LoadError::Runtime)?;
         let (end, ended) = oneshot::channel();
-        let shown = text.clone();
+        let shown = scrape.clone();
         let serve = move || {
             runtime.block_on(async {
                 tokio::select! {
@@ -73,7 +97,8 @@ impl Exporter {
         Ok(Self {
             address,
             exposition,
-            text,
+            is_native,
+            scrape,
             end: Some((end, thread)),
         })
     }
@@ -86,8 +111,8 @@ impl Exporter {
     /// Takes the newest interval.
     pub fn take(&mut self, progress: &mut Progress<'_>) {
         self.exposition.take(progress);
-        let text = Bytes::from(self.exposition.render());
-        *self.text.lock().unwrap_or_else(PoisonError::into_inner) = text;
+        let scrape = Scrape::of(&self.exposition, self.is_native);
+        *self.scrape.lock().unwrap_or_else(PoisonError::into_inner) = scrape;
     }
 }
 
@@ -100,7 +125,7 @@ impl Drop for Exporter {
     }
 }
 
-async fn accept(listener: TcpListener, text: Arc<Mutex<Bytes>>) {
+async fn accept(listener: TcpListener, scrape: Arc<Mutex<Scrape>>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
         return;
     };
@@ -114,10 +139,11 @@ async fn accept(listener: TcpListener, text: Arc<Mutex<Bytes>>) {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let text = text.clone();
+        let scrape = scrape.clone();
         let respond = move |request: Request<Incoming>| {
-            let text = text.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            async move { Ok::<_, Infallible>(answer(&request, text)) }
+            let scrape = scrape.lock().unwrap_or_else(PoisonError::into_inner);
+            let scrape = scrape.clone();
+            async move { Ok::<_, Infallible>(answer(&request, scrape)) }
         };
         tokio::spawn(async move {
             let connection = http1::Builder::new()
@@ -131,7 +157,8 @@ async fn accept(listener: TcpListener, text: Arc<Mutex<Bytes>>) {
     }
 }
 
-fn answer<B>(request: &Request<B>, text: Bytes) -> Response<Full<Bytes>> {
+fn answer<B>(request: &Request<B>, scrape: Scrape) -> Response<Full<Bytes>> {
+    let is_negotiated = scrape.protobuf.is_some();
     let (path, method) = (request.uri().path(), request.method());
     let (status, content_type, body) = match () {
         () if path != "/metrics" => (
@@ -144,16 +171,20 @@ fn answer<B>(request: &Request<B>, text: Bytes) -> Response<Full<Bytes>> {
             "text/plain; charset=utf-8",
             Bytes::from_static(b"Use GET.\n"),
         ),
-        () => (
-            StatusCode::OK,
-            "text/plain; version=0.0.4; charset=utf-8",
-            text,
-        ),
+        () => match scrape.protobuf {
+            Some(protobuf) if likes_protobuf(request.headers()) => {
+                (StatusCode::OK, PROTOBUF, protobuf)
+            }
+            _ => (StatusCode::OK, TEXT, scrape.text),
+        },
     };
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     let fields = response.headers_mut();
     fields.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if status == StatusCode::OK && is_negotiated {
+        fields.insert(VARY, HeaderValue::from(ACCEPT));
+    }
     if status == StatusCode::METHOD_NOT_ALLOWED {
         // RFC 9110 section 15.5.6.
         fields.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));

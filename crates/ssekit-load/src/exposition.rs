@@ -1,37 +1,17 @@
-//! A run as Prometheus reads it: text format 0.0.4 (Prometheus documentation, "Exposition formats").
+//! A run as Prometheus reads it.
+
+mod buckets;
+mod family;
+mod text;
 
 use std::collections::BTreeMap;
-use std::fmt::{Display, Write as _};
 
-use ssekit_record::{Distribution, Interval, Live, LoadCounts, Metric, MetricValue};
-use ssekit_record::{ThresholdResult, Verdict};
+use ssekit_record::{Interval, Live, LoadCounts, Metric, MetricValue, ThresholdResult, Verdict};
 
+use self::buckets::Buckets;
+use self::family::MetricFamily;
 use crate::job::Job;
 use crate::run::Progress;
-
-/// What stands before every name.
-const PREFIX: &str = "ssekit_load_";
-
-/// Upper bounds of the buckets of histograms, in microseconds.
-const BOUNDS_US: [u64; 17] = [
-    500,
-    1_000,
-    2_500,
-    5_000,
-    10_000,
-    25_000,
-    50_000,
-    100_000,
-    250_000,
-    500_000,
-    1_000_000,
-    2_500_000,
-    5_000_000,
-    10_000_000,
-    30_000_000,
-    60_000_000,
-    300_000_000,
-];
 
 /// The distributions that are shown, by their names in the dictionary; all are times.
 const HISTOGRAMS: [&str; 7] = [
@@ -153,25 +133,6 @@ pub struct Exposition {
     thresholds: Vec<ThresholdResult>,
 }
 
-/// A classic histogram.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Buckets {
-    /// Samples that are not larger than the bound, for each bound.
-    counts: [u64; BOUNDS_US.len()],
-    count: u64,
-    sum_us: f64,
-}
-
-impl Buckets {
-    fn add(&mut self, samples: &Distribution) {
-        for (count, bound) in self.counts.iter_mut().zip(BOUNDS_US) {
-            *count += samples.count() - samples.count_above(bound);
-        }
-        self.count += samples.count();
-        self.sum_us += samples.mean() * samples.count() as f64;
-    }
-}
-
 impl Exposition {
     /// Of a run that has not begun.
     pub fn new(job: &Job) -> Self {
@@ -215,58 +176,56 @@ impl Exposition {
         }
     }
 
-    /// The text of one scrape.
-    pub fn render(&self) -> String {
-        let mut text = Text::default();
-        self.run(&mut text);
-        self.streams(&mut text);
-        for (name, count, help) in COUNTERS {
-            let value = self.counts.get(count).unwrap_or(0);
-            text.family(&format!("{name}_total"), "counter", help);
-            text.sample(&[], value);
-        }
-        text.family(
-            "events_lost",
-            "gauge",
-            "Numbers of the declared sequence that were skipped and have not come since.",
-        );
-        text.sample(&[], self.counts.lost());
-        self.causes(&mut text);
-        for name in HISTOGRAMS {
-            self.histogram(name, &mut text);
-        }
-        self.thresholds(&mut text);
-        self.generator(&mut text);
-        text.out
+    /// One scrape in the text format.
+    pub fn text(&self) -> String {
+        text::text(&self.families(false))
     }
 
-    fn run(&self, text: &mut Text) {
+    /// The same in the protobuf format, with native histograms.
+    pub fn protobuf(&self) -> Vec<u8> {
+        family::delimited(&self.families(true))
+    }
+
+    fn families(&self, is_native: bool) -> Vec<MetricFamily> {
+        let mut all = self.run();
+        all.extend(self.streams());
+        for (name, count, help) in COUNTERS {
+            let value = self.counts.get(count).unwrap_or(0);
+            let family = MetricFamily::counter(&format!("{name}_total"), help);
+            all.push(family.with(&[], value as f64));
+        }
+        let help = "Numbers of the declared sequence that were skipped and have not come since.";
+        let lost = self.counts.lost() as f64;
+        all.push(MetricFamily::gauge("events_lost", help).with(&[], lost));
+        all.extend(self.causes());
+        all.extend(HISTOGRAMS.map(|name| self.histogram(name, is_native)));
+        all.extend(self.states());
+        all.extend(self.generator());
+        all
+    }
+
+    fn run(&self) -> Vec<MetricFamily> {
         let info: Vec<_> = self
             .info
             .iter()
             .map(|(key, value)| (*key, value.as_str()))
             .collect();
-        text.family("info", "gauge", "What is run; always 1.");
-        text.sample(&info, 1);
-        text.family(
-            "elapsed_seconds",
-            "gauge",
-            "Time since the beginning of the plan.",
-        );
-        text.sample(&[], self.elapsed_us as f64 / 1e6);
-        text.family("length_seconds", "gauge", "Length of the plan.");
-        text.sample(&[], self.length_us as f64 / 1e6);
-        text.family(
-            "phase",
-            "gauge",
-            "1 for the phase of the plan that runs, 0 for others.",
-        );
-        for phase in &self.phases {
-            text.sample(&[("phase", phase)], u8::from(*phase == self.phase));
-        }
+        let help = "1 for the phase of the plan that runs, 0 for others.";
+        let phase = MetricFamily::gauge("phase", help);
+        let phase = self.phases.iter().fold(phase, |family, phase| {
+            family.with(&[("phase", phase)], is(*phase == self.phase))
+        });
+        let elapsed = "Time since the beginning of the plan.";
+        vec![
+            MetricFamily::gauge("info", "What is run; always 1.").with(&info, 1.0),
+            MetricFamily::gauge("elapsed_seconds", elapsed).with(&[], self.elapsed_us as f64 / 1e6),
+            MetricFamily::gauge("length_seconds", "Length of the plan.")
+                .with(&[], self.length_us as f64 / 1e6),
+            phase,
+        ]
     }
 
-    fn streams(&self, text: &mut Text) {
+    fn streams(&self) -> Vec<MetricFamily> {
         let Live {
             planned,
             connecting,
@@ -275,122 +234,77 @@ impl Exposition {
             backoff,
             failed,
         } = self.streams;
-        text.family(
-            "streams",
-            "gauge",
-            "Where streams stand: connecting, open without an event so far, live, waiting before the next attempt, failed for good.",
-        );
-        for (state, count) in [
+        let help = "Where streams stand: connecting, open without an event so far, live, waiting before the next attempt, failed for good.";
+        let states = [
             ("connecting", connecting),
             ("open", open),
             ("live", live),
             ("backoff", backoff),
             ("failed", failed),
-        ] {
-            text.sample(&[("state", state)], count);
-        }
-        text.family(
-            "streams_wanted",
-            "gauge",
-            "Streams that the plan wants open now.",
-        );
-        text.sample(&[], planned);
-        text.family("streams_planned", "gauge", "Streams of the whole plan.");
-        text.sample(&[], self.planned);
+        ];
+        let streams = MetricFamily::gauge("streams", help);
+        let streams = states.into_iter().fold(streams, |family, (state, count)| {
+            family.with(&[("state", state)], count as f64)
+        });
+        vec![
+            streams,
+            MetricFamily::gauge("streams_wanted", "Streams that the plan wants open now.")
+                .with(&[], planned as f64),
+            MetricFamily::gauge("streams_planned", "Streams of the whole plan.")
+                .with(&[], self.planned as f64),
+        ]
     }
 
-    fn causes(&self, text: &mut Text) {
-        for (name, help, counts) in [
-            (
-                "errors_total",
-                "Connections and requests that failed, by cause.",
-                &self.errors,
-            ),
-            (
-                "disconnects_total",
-                "Streams that ended after they had opened, other than by the plan, by cause.",
-                &self.disconnects,
-            ),
-        ] {
-            text.family(name, "counter", help);
-            for (cause, count) in counts {
-                text.sample(&[("cause", cause)], count);
-            }
-        }
+    fn causes(&self) -> [MetricFamily; 2] {
+        let errors = "Connections and requests that failed, by cause.";
+        let disconnects =
+            "Streams that ended after they had opened, other than by the plan, by cause.";
+        [
+            MetricFamily::counter("errors_total", errors).by_cause(&self.errors),
+            MetricFamily::counter("disconnects_total", disconnects).by_cause(&self.disconnects),
+        ]
     }
 
-    fn histogram(&self, name: &'static str, text: &mut Text) {
+    fn histogram(&self, name: &'static str, is_native: bool) -> MetricFamily {
         let none = Buckets::default();
         let buckets = self.histograms.get(name).unwrap_or(&none);
         let formula = Metric::named(name).map_or("", |metric| metric.formula);
-        let family = format!("{name}_seconds");
-        text.family(&family, "histogram", formula);
-        for (bound, count) in BOUNDS_US.into_iter().zip(buckets.counts) {
-            let bound = (bound as f64 / 1e6).to_string();
-            text.part("_bucket", &[("le", &bound)], count);
-        }
-        text.part("_bucket", &[("le", "+Inf")], buckets.count);
-        text.part("_sum", &[], buckets.sum_us / 1e6);
-        text.part("_count", &[], buckets.count);
+        let histogram = buckets.histogram(is_native);
+        MetricFamily::histogram(&format!("{name}_seconds"), formula, histogram)
     }
 
-    fn thresholds(&self, text: &mut Text) {
-        if self.thresholds.is_empty() {
-            return;
-        }
-        // Two thresholds may read the same, and a sample may be there only once.
-        let numbered = || {
-            self.thresholds
-                .iter()
-                .enumerate()
-                .map(|(number, result)| (number.to_string(), result.threshold.to_string(), result))
-        };
-        text.family(
-            "threshold_state",
-            "gauge",
-            "1 for the state of a threshold, judged on what was measured so far, 0 for the others; no_data never passes.",
-        );
-        for (number, words, result) in numbered() {
+    /// Of thresholds. Two may read alike, so each has a number.
+    fn states(&self) -> [MetricFamily; 2] {
+        let help = "1 for the state of a threshold, judged on what was measured so far, 0 for the others; no_data never passes.";
+        let mut states = MetricFamily::gauge("threshold_state", help);
+        let help = "What a threshold compares, so far and in its unit; absent without data.";
+        let mut values = MetricFamily::gauge("threshold_value", help);
+        for (number, result) in self.thresholds.iter().enumerate() {
+            let (number, words) = (number.to_string(), result.threshold.to_string());
+            let of = |key, value| [("threshold", &*words), ("number", &*number), (key, value)];
             for state in ["pass", "fail", "warn", "no_data"] {
-                let labels = [
-                    ("threshold", &*words),
-                    ("number", &*number),
-                    ("state", state),
-                ];
-                text.sample(&labels, u8::from(state == state_of(result)));
+                states = states.with(&of("state", state), is(state == state_of(result)));
             }
-        }
-        text.family(
-            "threshold_value",
-            "gauge",
-            "What a threshold compares, so far and in its unit; absent without data.",
-        );
-        for (number, words, result) in numbered() {
             if let Some(value) = result.value {
-                let labels = [
-                    ("threshold", &*words),
-                    ("number", &*number),
-                    ("unit", &*result.unit),
-                ];
-                text.sample(&labels, value);
+                values = values.with(&of("unit", &result.unit), value);
             }
         }
+        [states, values]
     }
 
-    fn generator(&self, text: &mut Text) {
-        text.family(
-            "generator_cpu_seconds_total",
-            "counter",
-            "CPU time, user and system, of this process since the beginning of the plan.",
-        );
-        text.sample(&[], self.cpu_seconds);
-        text.family(
-            "generator_resident_memory_bytes",
-            "gauge",
-            "Memory that this process holds.",
-        );
-        text.sample(&[], self.rss_bytes);
+    fn generator(&self) -> [MetricFamily; 2] {
+        let cpu = "CPU time, user and system, of this process since the beginning of the plan.";
+        let memory = "Memory that this process holds.";
+        [
+            MetricFamily::counter("generator_cpu_seconds_total", cpu).with(&[], self.cpu_seconds),
+            MetricFamily::gauge("generator_resident_memory_bytes", memory)
+                .with(&[], self.rss_bytes as f64),
+        ]
     }
+}
+
+fn is(so: bool) -> f64 {
+    f64::from(u8::from(so))
 }
 
 fn state_of(result: &ThresholdResult) -> &'static str {
@@ -399,45 +313,6 @@ fn state_of(result: &ThresholdResult) -> &'static str {
         _ if result.no_data => "no_data",
         Verdict::Warn => "warn",
         _ => "fail",
-    }
-}
-
-/// The text format.
-#[derive(Debug, Default)]
-struct Text {
-    out: String,
-    name: String,
-}
-
-impl Text {
-    /// Begins a metric family.
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        self.name = format!("{PREFIX}{name}");
-        let help = help.replace('\\', "\\\\").replace('\n', "\\n");
-        let (name, out) = (&self.name, &mut self.out);
-        let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
-    }
-
-    fn sample(&mut self, labels: &[(&str, &str)], value: impl Display) {
-        self.part("", labels, value);
-    }
-
-    /// A sample of a family whose samples have names of their own.
-    fn part(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) {
-        let _ = write!(self.out, "{}{suffix}", self.name);
-        for (index, (key, value)) in labels.iter().enumerate() {
-            let value = value
-                .replace('\\', "\\\\")
-                .replace('"', "\\\"")
-                .replace('\n', "\\n");
-            let _ = write!(
-                self.out,
-                "{}{key}=\"{value}\"",
-                if index == 0 { '{' } else { ',' }
-            );
-        }
-        let end = if labels.is_empty() { "" } else { "}" };
-        let _ = writeln!(self.out, "{end} {value}");
     }
 }
 

@@ -39,6 +39,7 @@ mod joint;
 mod knee;
 mod ledger;
 mod metric;
+mod negotiation;
 mod order;
 mod over;
 mod poller;

@@ -55,11 +55,9 @@ impl Order {
     /// The run that this asks for. Reads the files that the scenario names, and looks host names up.
     ///
     /// # Errors
-    /// When a file cannot be read, a name has no address, or something is asked for that this
-    /// version cannot do.
+    /// When a file cannot be read, a name has no address, or the run cannot be divided as is asked for.
     pub fn job(&self) -> Result<Job, LoadError> {
         let scenario = &self.scenario;
-        self.supported()?;
         self.divisible()?;
         let plan = Arc::new(LoadPlan::new(scenario).map_err(LoadError::Scenario)?);
         let planned = plan.planned(self.shard);

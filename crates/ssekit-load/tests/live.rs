@@ -60,7 +60,7 @@ fn intervals_shown_add_up_to_the_record_and_to_what_prometheus_reads() {
          [[threshold]]\nmetric = \"delivery\"\nexpr = \"p99 < 1s\"",
     );
     let job = quick.job();
-    let mut exporter = Exporter::start("127.0.0.1:0".parse().unwrap(), &job).unwrap();
+    let mut exporter = Exporter::start("127.0.0.1:0".parse().unwrap(), &job, false).unwrap();
     let before = ask(exporter.address(), "GET /metrics");
     assert_eq!(number(&before, "ssekit_load_events_total"), 0.0);
     assert_eq!(number(&before, "ssekit_load_streams_planned"), 3.0);
@@ -113,7 +113,7 @@ fn intervals_shown_add_up_to_the_record_and_to_what_prometheus_reads() {
 fn the_endpoint_answers_in_the_text_format_and_only_what_it_is_asked() {
     let origin = origin();
     let job = origin.quick(1, Duration::from_secs(1)).job();
-    let exporter = Exporter::start("127.0.0.1:0".parse().unwrap(), &job).unwrap();
+    let exporter = Exporter::start("127.0.0.1:0".parse().unwrap(), &job, false).unwrap();
     let address = exporter.address();
     let answer = ask(address, "GET /metrics?x=1").to_ascii_lowercase();
     assert!(answer.starts_with("http/1.1 200 ok\r\n"));
@@ -124,11 +124,56 @@ fn the_endpoint_answers_in_the_text_format_and_only_what_it_is_asked() {
     let refused = ask(address, "POST /metrics").to_ascii_lowercase();
     assert!(refused.starts_with("http/1.1 405 ") && refused.contains("allow: get, head\r\n"));
     // Taken is taken, and said so.
-    let error = Exporter::start(address, &job).unwrap_err().to_string();
+    let error = Exporter::start(address, &job, false)
+        .unwrap_err()
+        .to_string();
     assert!(
         error.starts_with(&format!("cannot listen on {address} for Prometheus")),
         "{error}"
     );
     drop(exporter);
     assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn native_histograms_go_to_those_who_ask_for_protobuf() {
+    let origin = origin();
+    let job = origin.quick(1, Duration::from_secs(1)).job();
+    let media_type = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+    let accepts = |address, accept: &str| {
+        let mut socket = TcpStream::connect(address).unwrap();
+        write!(
+            socket,
+            "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).to_ascii_lowercase()
+    };
+    for (is_native, accept, expected) in [
+        (
+            true,
+            media_type,
+            "application/vnd.google.protobuf; proto=io.prometheus.client.metricfamily; encoding=delimited",
+        ),
+        (
+            true,
+            "text/plain",
+            "text/plain; version=0.0.4; charset=utf-8",
+        ),
+        (
+            false,
+            media_type,
+            "text/plain; version=0.0.4; charset=utf-8",
+        ),
+    ] {
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let exporter = Exporter::start(listen, &job, is_native).unwrap();
+        let answer = accepts(exporter.address(), accept);
+        let line = format!("content-type: {expected}\r\n");
+        assert!(answer.contains(&line), "{is_native} {accept}: {answer}");
+        assert_eq!(answer.contains("vary: accept\r\n"), is_native);
+        assert!(answer.contains("ssekit_load_gap_seconds"));
+    }
 }

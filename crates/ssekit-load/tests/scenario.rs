@@ -312,13 +312,3 @@ fn an_event_is_due_at_the_streams_of_its_topic_alone_and_one_withheld_is_missed(
     let seen = stats(&record, "fanout_skew").count;
     assert!((20..=40).contains(&seen), "{seen} spreads");
 }
-
-#[test]
-fn what_cannot_be_done_is_refused_and_not_left_out() {
-    let output = "[output]\nprometheus = { listen = \"127.0.0.1:0\", native = true }";
-    let text = format!(
-        "[target]\nurl = \"http://127.0.0.1:9/\"\n{output}\n[[phase]]\nkind = \"ramp\"\nto = 1\nover = \"1s\"\n"
-    );
-    let error = order(&text).job().err().unwrap().to_string();
-    assert!(error.contains("output.prometheus.native"), "{error}");
-}

@@ -33,8 +33,10 @@ impl Audience {
             })?),
             (_, listen) => listen,
         };
+        let asked = scenario.prometheus.as_ref();
+        let is_native = asked.is_some_and(|asked| asked.native);
         let exporter = listen
-            .map(|listen| Exporter::start(listen, job))
+            .map(|listen| Exporter::start(listen, job, is_native))
             .transpose()?;
         if let (Some(exporter), false) = (&exporter, quiet) {
             output::say(&format!("metrics at http://{}/metrics", exporter.address()));

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ssekit_record::{Threshold, Unit};
+use prost::Message as _;
+use ssekit_record::{Distribution, Threshold, Unit};
 
+use super::family::{MetricType, PREFIX};
 use super::*;
 
 /// A sample: name, labels, value.
@@ -145,7 +147,7 @@ fn value(samples: &[Sample], name: &str, wanted: &[(&str, &str)]) -> Option<f64>
 
 #[test]
 fn intervals_add_up_and_every_line_can_be_read() {
-    let (types, samples) = parse(&some().render());
+    let (types, samples) = parse(&some().text());
     let of = |name, labels: &[(&str, &str)]| value(&samples, name, labels);
     assert_eq!(of("events_total", &[]), Some(6.0));
     assert_eq!(of("events_lost", &[]), Some(2.0));
@@ -168,7 +170,7 @@ fn intervals_add_up_and_every_line_can_be_read() {
 
 #[test]
 fn buckets_hold_what_is_not_larger_and_rise_to_the_count() {
-    let (_, samples) = parse(&some().render());
+    let (_, samples) = parse(&some().text());
     let of = |name, labels: &[(&str, &str)]| value(&samples, name, labels);
     for (bound, count) in [
         ("0.0005", 2.0),
@@ -194,7 +196,7 @@ fn buckets_hold_what_is_not_larger_and_rise_to_the_count() {
 
 #[test]
 fn a_threshold_is_in_one_state_and_without_data_in_none_that_passes() {
-    let (_, samples) = parse(&some().render());
+    let (_, samples) = parse(&some().text());
     for (number, wanted) in [("0", "pass"), ("1", "warn"), ("2", "no_data")] {
         for state in ["pass", "fail", "warn", "no_data"] {
             let labels = [("number", number), ("state", state)];
@@ -223,4 +225,34 @@ fn every_name_is_one_of_the_dictionary() {
     );
     let is_time = |name: &&str| Metric::named(name).is_some_and(|metric| metric.unit == Unit::Us);
     assert!(HISTOGRAMS.iter().all(is_time));
+}
+
+#[test]
+fn protobuf_says_what_the_text_says_and_has_native_histograms() {
+    let bytes = some().protobuf();
+    let (mut rest, mut families) = (bytes.as_slice(), Vec::new());
+    while !rest.is_empty() {
+        families.push(MetricFamily::decode_length_delimited(&mut rest).unwrap());
+    }
+    // Without their native parts they are the text.
+    let mut classic = families.clone();
+    let metrics = classic.iter_mut().flat_map(|family| &mut family.metrics);
+    for histogram in metrics.filter_map(|metric| metric.histogram.as_mut()) {
+        assert_eq!(histogram.schema, 4);
+        assert!(histogram.zero_threshold > 0.0);
+    }
+    assert_eq!(text::text(&classic), some().text());
+    let gap = families
+        .iter()
+        .find(|one| one.name == "ssekit_load_gap_seconds");
+    let gap = gap.unwrap();
+    assert_eq!(gap.kind(), MetricType::Histogram);
+    let histogram = gap.metrics[0].histogram.as_ref().unwrap();
+    let (mut count, mut sum) = (0, 0);
+    for delta in &histogram.deltas {
+        count += delta;
+        sum += count;
+    }
+    assert_eq!((histogram.count, sum), (6, 6));
+    assert_eq!(text::text(&families), some().text());
 }

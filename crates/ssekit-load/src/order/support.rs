@@ -1,4 +1,4 @@
-//! What this version cannot do, and what cannot be divided.
+//! What cannot be divided.
 
 use ssekit_scenario::load::{PhaseAction, PhaseSpec};
 
@@ -6,22 +6,6 @@ use super::{Order, refuse};
 use crate::error::LoadError;
 
 impl Order {
-    /// Refuses what would silently be something else.
-    pub(super) fn supported(&self) -> Result<(), LoadError> {
-        let scenario = &self.scenario;
-        let output = &scenario.output;
-        let unsupported = [(
-            output.prometheus.as_ref().is_some_and(|asked| asked.native),
-            "output.prometheus.native",
-        )];
-        match unsupported.iter().find(|(is_asked, _)| *is_asked) {
-            Some((_, what)) => refuse(format!(
-                "{what} is understood, and not done by this version"
-            )),
-            None => Ok(()),
-        }
-    }
-
     /// How many processes make the run, on all machines.
     fn parts(&self) -> u32 {
         let parts = self.shard.count.max(1);
