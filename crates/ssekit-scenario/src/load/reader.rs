@@ -154,8 +154,23 @@ fn reworded(message: &str) -> String {
     message.to_owned()
 }
 
+/// Keys that authors may look for, and what there is in their place.
+const ABSENT: [(&str, &str); 2] = [
+    (
+        "remote_write",
+        "metrics are read at `listen`, and pushed nowhere",
+    ),
+    (
+        "otlp",
+        "metrics are read at output.prometheus.listen, and pushed nowhere",
+    ),
+];
+
 fn unknown_key(unknown: &str, known: &[&str]) -> String {
     let shown = ssekit_record::escape(unknown.as_bytes());
+    if let Some((_, instead)) = ABSENT.iter().find(|(name, _)| *name == unknown) {
+        return format!("unknown key `{shown}`: {instead}");
+    }
     match nearest(unknown, known) {
         Some(near) => format!("unknown key `{shown}`; did you mean `{near}`?"),
         None => format!("unknown key `{shown}`; the keys are {}", known.join(", ")),

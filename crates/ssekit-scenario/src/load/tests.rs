@@ -108,6 +108,14 @@ fn faults_are_told_with_line_column_and_what_was_meant() {
             "s.toml:1:2: unknown key `targte`; did you mean `target`?",
         ),
         (
+            "[target]\nurl = \"http://a/\"\n[output]\notlp = { endpoint = \"http://b/\" }\n",
+            "s.toml:4:1: unknown key `otlp`: metrics are read at output.prometheus.listen",
+        ),
+        (
+            "[target]\nurl = \"http://a/\"\n[output]\nprometheus = { remote_write = \"http://b/\" }\n",
+            "s.toml:4:16: unknown key `remote_write`: metrics are read at `listen`",
+        ),
+        (
             "[target]\nmethod = \"GET\"\n",
             "s.toml:1:2: the key `url` is missing",
         ),
