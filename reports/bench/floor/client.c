@@ -1,9 +1,9 @@
 // The floor: the least a client can spend on event streams. It reads into one shared buffer, counts
 // the empty lines, and does nothing else: no parser, no accounting, no histogram.
 //
-//   client PORT STREAMS SECONDS [RAMP_SECONDS] [ADDRESSES]      cc -O2 -o client client.c
+//   client PORT STREAMS SECONDS [RAMP_SECONDS] [ADDRESSES] [PATH]      cc -O2 -o client client.c
 //
-// Connects to 127.0.0.1 and so many addresses after it. Prints events, CPU-seconds and peak memory, of the
+// Connects to 127.0.0.1 and so many addresses after it, and asks for /events or that path. Prints events, CPU-seconds and peak memory, of the
 // time after the ramp.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -31,14 +31,17 @@ static double cpu(struct rusage *used) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 4) return fprintf(stderr, "usage: client PORT STREAMS SECONDS [RAMP] [ADDRESSES]\n"), 2;
+    if (argc < 4) return fprintf(stderr, "usage: client PORT STREAMS SECONDS [RAMP] [ADDRESSES] [PATH]\n"), 2;
     int count = atoi(argv[2]), addresses = argc > 5 ? atoi(argv[5]) : 1, opened = 0, closed = 0;
     double hold = atof(argv[3]), ramp = argc > 4 ? atof(argv[4]) : 1;
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    char request[] = "GET /events HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n\r\n", *ended = calloc(files.rlim_cur, 1);
+    char request[512], *ended = calloc(files.rlim_cur, 1);
+    int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n\r\n",
+                          argc > 6 ? argv[6] : "/events");
+    if (length >= (int)sizeof request) return fprintf(stderr, "client: the path is too long\n"), 2;
     static char buffer[65536];
     int epoll = epoll_create1(0);
     struct epoll_event ready[1024];
@@ -63,7 +66,7 @@ int main(int argc, char **argv) {
         for (int i = 0; i < n; i++) {
             int fd = ready[i].data.fd;
             if (ready[i].events & EPOLLOUT) {
-                send(fd, request, sizeof request - 1, MSG_NOSIGNAL);
+                send(fd, request, length, MSG_NOSIGNAL);
                 struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.fd = fd};
                 epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &e);
                 continue;

@@ -176,7 +176,9 @@ def commands(origin, streams, seconds, interval_ms, folder):
     declared = ["--interval", f"{interval_ms}ms"] if interval_ms else []
     floor = folder / "client"
     return {
-        "floor": (streams, [floor, str(origin.port), str(streams), str(seconds + 30), str(RAMP_S)]),
+        "floor": (streams, [
+            floor, str(origin.port), str(streams), str(seconds + 30), str(RAMP_S), "1", getattr(origin, "path", "/events"),
+        ]),
         "ssekit": (streams, [
             ROOT / "target/release/ssekit", "load", url, "-c", str(streams), "--ramp", f"{RAMP_S}s", "-d", total,
             "--format", "json",
