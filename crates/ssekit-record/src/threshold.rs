@@ -256,6 +256,17 @@ impl Threshold {
     pub fn judged(&self) -> Option<&'static Metric> {
         Metric::named(&self.metric)?.in_series(self.series)
     }
+
+    /// Every metric whose samples it may look at: [`judged`](Self::judged), the metric itself where
+    /// nothing corrects it, and those that wait in vain.
+    pub fn reads(&self) -> impl Iterator<Item = &'static Metric> {
+        let judged = self.judged();
+        let corrected = self.series == Series::Corrected;
+        let itself = Metric::named(&self.metric).filter(|_| corrected);
+        let waits = judged.filter(|metric| corrected && metric.counts_waiting());
+        let waiting = waits.and_then(|metric| metric.in_series(Series::Censored));
+        [judged, itself, waiting].into_iter().flatten()
+    }
 }
 
 impl std::fmt::Display for Threshold {
@@ -274,7 +285,19 @@ impl std::fmt::Display for Threshold {
         if !self.part.is_all() {
             f.write_str("}")?;
         }
-        write!(f, " {}", self.expression)
+        write!(f, " {}", self.expression)?;
+        let raw = (self.series != Series::Corrected).then(|| self.series.as_str().to_owned());
+        let window = match self.window {
+            Window::Run => None,
+            Window::Phase => Some("in each phase".to_owned()),
+            Window::Sliding(us) => Some(format!("in each {}", show_us(us as f64))),
+        };
+        let lasting = (self.for_us > 0).then(|| format!("for {}", show_us(self.for_us as f64)));
+        let notes: Vec<String> = [raw, window, lasting].into_iter().flatten().collect();
+        match notes.as_slice() {
+            [] => Ok(()),
+            notes => write!(f, " ({})", notes.join(", ")),
+        }
     }
 }
 

@@ -99,7 +99,7 @@ impl Assembly<'_> {
         let mut thresholds = self.job.thresholds.iter();
         thresholds.any(|threshold| {
             (matches!(threshold.window, Window::Sliding(_)) || threshold.abort)
-                && threshold.judged().is_some_and(|entry| entry.name == name)
+                && threshold.reads().any(|entry| entry.name == name)
         })
     }
 

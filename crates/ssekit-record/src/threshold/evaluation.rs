@@ -6,6 +6,7 @@ use super::{Expression, Op, Severity, Stat, Threshold, ThresholdResult, Window, 
 use crate::load::{
     CapacityStep, Interval, LoadCounts, LoadRecord, MetricValue, PopulationScope, Scope,
 };
+use crate::quantity::show_number;
 use crate::{Distribution, Metric, Series, Shape, Verdict};
 
 /// What a threshold is judged on: counters, samples and the time they took.
@@ -161,35 +162,68 @@ impl Threshold {
         self.result(reading, "")
     }
 
-    /// In every stretch of this length of these rows; `None` where there are no rows.
+    /// In every stretch of this length of these rows; `None` where there are no rows. No window reaches
+    /// over a time that is not among them, such as a phase that is not recorded.
     fn over_rows(&self, rows: &[&Interval], window_us: u64) -> Option<ThresholdResult> {
+        if self.for_us > 0 && !rows.is_empty() {
+            // That no data came is no violation to be borne for a while.
+            let all = self.window_result(rows);
+            if all.no_data {
+                return Some(all);
+            }
+        }
+        let parts = || rows.chunk_by(|one, next| one.end_us == next.start_us);
+        let is_long = |rows: &&[&Interval]| length_us(rows) >= window_us;
+        let windows = parts()
+            .filter(is_long)
+            .filter_map(|rows| self.over_stretch(rows, window_us));
+        let worst = windows.reduce(|one, other| self.worse(one, other));
+        // What is shorter than a window is judged only where there is nothing longer.
+        worst.or_else(|| {
+            let results = parts().map(|rows| {
+                let result = self.window_result(rows);
+                self.borne(result, length_us(rows))
+            });
+            results.reduce(|one, other| self.worse(one, other))
+        })
+    }
+
+    /// In every window of rows without a gap between them.
+    fn over_stretch(&self, rows: &[&Interval], window_us: u64) -> Option<ThresholdResult> {
         let (mut worst, mut violated_since): (Option<ThresholdResult>, Option<u64>) = (None, None);
-        let mut first = 0;
+        let (mut first, mut longest_us) = (0, 0);
         for (last, row) in rows.iter().enumerate() {
-            while first < last && row.end_us - rows[first + 1].start_us.min(row.end_us) >= window_us
-            {
+            while first < last && row.end_us.saturating_sub(rows[first + 1].start_us) >= window_us {
                 first += 1;
             }
-            let is_full = row.end_us.saturating_sub(rows[first].start_us) >= window_us;
-            // What is shorter than a window is judged only where there is nothing longer.
-            let is_all_there_is = last + 1 == rows.len() && worst.is_none();
-            if !(is_full || is_all_there_is) {
+            if row.end_us.saturating_sub(rows[first].start_us) < window_us {
                 continue;
             }
-            let mut result = self.window_result(&rows[first..=last]);
-            if result.verdict == Verdict::Pass {
-                violated_since = None;
-            } else {
-                let since = *violated_since.get_or_insert(row.start_us);
-                let lasted = row.end_us.saturating_sub(since);
-                if lasted < self.for_us {
-                    result.verdict = Verdict::Pass;
-                }
-            }
+            let result = self.window_result(&rows[first..=last]);
+            let since = match result.verdict {
+                Verdict::Pass => None,
+                _ => violated_since.or(Some(row.start_us)),
+            };
+            violated_since = since;
+            let lasted_us = since.map_or(0, |since| row.end_us.saturating_sub(since));
+            longest_us = lasted_us.max(longest_us);
             worst = Some(match worst {
                 Some(worst) => self.worse(worst, result),
                 None => result,
             });
+        }
+        worst.map(|worst| self.borne(worst, longest_us))
+    }
+
+    /// What comes of the worst result where none was violated for longer than this without a break: less
+    /// than `for_us` does not count.
+    fn borne(&self, mut worst: ThresholdResult, longest_us: u64) -> ThresholdResult {
+        if worst.verdict != Verdict::Pass && longest_us < self.for_us {
+            worst.verdict = Verdict::Pass;
+            worst.no_data = false;
+            let (lasted, counts) = (seconds(longest_us), seconds(self.for_us));
+            worst.detail +=
+                &format!("; violated for {lasted} s, less than the {counts} s that count");
         }
         worst
     }
@@ -310,16 +344,21 @@ impl Threshold {
             .map_or("", |metric| unit_of(self.expression.stat, metric));
         let no_data = !enough || value.is_none();
         let mut detail = match value {
+            _ if !enough && self.min_samples <= 1 => "no data".into(),
             _ if !enough => format!(
-                "no data: {} samples, and at least {} are needed",
-                reading.samples,
-                self.min_samples.max(1)
+                "no data: {} samples of at least {}",
+                show_number(reading.samples as f64),
+                show_number(self.min_samples as f64)
             ),
-            Some(value) => format!("{} of {} samples", show(value, unit), reading.samples),
+            Some(value) => format!(
+                "{} of {} samples",
+                show(value, unit),
+                show_number(reading.samples as f64)
+            ),
             None => "no data".into(),
         };
         if reading.waiting > 0 {
-            let waiting = reading.waiting;
+            let waiting = show_number(reading.waiting as f64);
             detail += &format!("; {waiting} streams that waited in vain count with their wait");
         }
         if !place.is_empty() {
@@ -368,6 +407,15 @@ fn count(counts: &LoadCounts, name: &str) -> u64 {
 
 fn per_second(count: u64, elapsed_us: u64) -> Option<f64> {
     (elapsed_us > 0).then(|| count as f64 * 1e6 / elapsed_us as f64)
+}
+
+/// From the begin of the first row to the end of the last.
+fn length_us(rows: &[&Interval]) -> u64 {
+    match rows {
+        [first, .., last] => last.end_us.saturating_sub(first.start_us),
+        [one] => one.end_us.saturating_sub(one.start_us),
+        [] => 0,
+    }
 }
 
 fn seconds(us: u64) -> f64 {

@@ -219,6 +219,91 @@ fn a_window_sees_what_the_whole_run_hides() {
     assert_eq!(threshold.evaluate(&record).verdict, Verdict::Pass);
 }
 
+/// Rows of a second in which so many events came, in phases of three rows: `a`, `b`, `a` again and so on.
+fn in_turn(received: &[u64], recorded: &[&str]) -> LoadRecord {
+    let rows = received.iter().map(|received| {
+        let counts = LoadCounts {
+            received: *received,
+            started: 1,
+            ..LoadCounts::default()
+        };
+        scope(counts, &[])
+    });
+    let mut record = record(rows.collect());
+    let name = |second: usize| ["a", "b", "c"][second / 3 % 3];
+    for (second, row) in record.series.iter_mut().enumerate() {
+        row.phase = name(second).into();
+    }
+    let phase = |name: &&str| Phase {
+        name: (*name).into(),
+        record: recorded.contains(name),
+        ..Phase::default()
+    };
+    record.phases = ["a", "b", "c"].iter().map(phase).collect();
+    record
+}
+
+#[test]
+fn no_window_reaches_over_a_phase_that_is_not_recorded() {
+    // 100 a second wherever it is looked at; what comes in the phase that is not recorded is no matter.
+    let record = in_turn(&[100, 100, 100, 5, 5, 5, 100, 100, 100], &["a", "c"]);
+    let mut threshold = Threshold::parse("received rate >= 100").unwrap();
+    threshold.window = Window::Sliding(2 * SECOND);
+    let result = threshold.evaluate(&record);
+    assert_eq!(result.verdict, Verdict::Pass, "{}", result.detail);
+    // Nor does a violation last over it.
+    let record = in_turn(&[100, 100, 5, 5, 5, 5, 5, 100, 100], &["a", "c"]);
+    threshold.window = Window::Sliding(SECOND);
+    threshold.for_us = 3 * SECOND;
+    let result = threshold.evaluate(&record);
+    assert_eq!(result.verdict, Verdict::Pass, "{}", result.detail);
+    threshold.for_us = SECOND;
+    assert!(threshold.evaluate(&record).fails());
+}
+
+#[test]
+fn a_violation_may_last_less_than_the_time_given_and_no_longer() {
+    let slow = |seconds: std::ops::Range<usize>| {
+        let rows = (0..12).map(|second| match seconds.contains(&second) {
+            true => scope(LoadCounts::default(), &[("gap", samples([5 * SECOND]))]),
+            false => scope(LoadCounts::default(), &[("gap", samples([1_000]))]),
+        });
+        let mut threshold = Threshold::parse("gap max < 1s").unwrap();
+        threshold.window = Window::Sliding(SECOND);
+        threshold.for_us = 3 * SECOND;
+        threshold.evaluate(&record(rows.collect()))
+    };
+    assert!(slow(4..7).fails(), "{}", slow(4..7).detail);
+    let borne = slow(4..6);
+    assert_eq!(borne.verdict, Verdict::Pass);
+    assert!(
+        borne.detail.contains("violated for 2 s, less than the 3 s"),
+        "{}",
+        borne.detail
+    );
+    assert!(slow(0..3).fails() && slow(9..12).fails());
+    // Twice two seconds are not four.
+    let rows = [5, 5, 0, 5, 5].map(|ms: u64| {
+        let gap = samples([ms * SECOND + 1_000]);
+        scope(LoadCounts::default(), &[("gap", gap)])
+    });
+    let mut threshold = Threshold::parse("gap max < 1s").unwrap();
+    threshold.window = Window::Sliding(SECOND);
+    threshold.for_us = 3 * SECOND;
+    let result = threshold.evaluate(&record(rows.into()));
+    assert_eq!(result.verdict, Verdict::Pass, "{}", result.detail);
+}
+
+#[test]
+fn no_data_is_not_borne_for_a_while() {
+    let record = steady();
+    let mut threshold = Threshold::parse("gap p99 < 1s").unwrap();
+    threshold.window = Window::Sliding(SECOND);
+    threshold.for_us = 60 * SECOND;
+    let result = threshold.evaluate(&record);
+    assert!(result.fails() && result.no_data, "{}", result.detail);
+}
+
 #[test]
 fn what_makes_no_sense_is_refused_with_what_would() {
     for (text, says) in [
@@ -239,6 +324,27 @@ fn what_makes_no_sense_is_refused_with_what_would() {
         let error = Threshold::parse(text).unwrap_err().to_string();
         assert!(error.contains(says), "{text}: {error}");
     }
+}
+
+#[test]
+fn thresholds_that_differ_read_differently() {
+    let mut threshold = Threshold::parse("gap{phase=steady} p99 < 1s").unwrap();
+    assert_eq!(threshold.to_string(), "gap{phase=steady} p99 < 1s");
+    threshold.series = Series::Raw;
+    assert_eq!(threshold.to_string(), "gap{phase=steady} p99 < 1s (raw)");
+    threshold.window = Window::Sliding(2 * SECOND);
+    threshold.for_us = 500_000;
+    assert_eq!(
+        threshold.to_string(),
+        "gap{phase=steady} p99 < 1s (raw, in each 2 s, for 500 ms)"
+    );
+    threshold.series = Series::Corrected;
+    threshold.for_us = 0;
+    threshold.window = Window::Phase;
+    assert_eq!(
+        threshold.to_string(),
+        "gap{phase=steady} p99 < 1s (in each phase)"
+    );
 }
 
 #[test]

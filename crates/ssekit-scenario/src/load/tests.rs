@@ -228,6 +228,24 @@ fn faults_are_told_with_line_column_and_what_was_meant() {
             "s.toml:13:10: its window is shorter than histogram.interval",
         ),
         (
+            "[[threshold]]\nmetric = \"tokens\"\nexpr = \"p50 > 5\"",
+            "s.toml:11:10: `tokens` would have no data: llm.usage must say",
+        ),
+        (
+            "[llm]\ncontent = \"/c\"\n[[threshold]]\nmetric = \"tpot_excl_first\"\nexpr = \"p50 < 1s\"",
+            "s.toml:13:10: `tpot_excl_first` would have no data: llm.usage must say",
+        ),
+        (
+            "[[population]]\nname = \"all\"\n[[population]]\nname = \"own\"\n[[population.phase]]\nname = \"mine\"\n\
+             kind = \"ramp\"\nto = 2\nover = \"1s\"\n\
+             [[threshold]]\nmetric = \"gap\"\nexpr = \"p99 < 1s\"\nwhere = { phase = \"mine\" }",
+            "s.toml:22:19: \"mine\" is of one population alone, and the run is judged by ramp",
+        ),
+        (
+            "[[population]]\nname = \"all\"\nin_order = true",
+            "s.toml:12:12: `in_order` is for kind = \"publisher\"",
+        ),
+        (
             "[llm]\nusage = \"usage.tokens\"",
             "s.toml:11:9: expected a JSON pointer",
         ),

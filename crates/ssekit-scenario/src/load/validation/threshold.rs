@@ -45,7 +45,12 @@ pub(super) fn thresholds(scenario: &LoadScenario, plan: &LoadPlan) -> Result<(),
             )?;
         }
         beyond_samples(scenario, &threshold).or_else(|message| fault(at("metric"), message))?;
-        let phases: Vec<_> = plan.phases().map(|phase| phase.name.as_str()).collect();
+        without_tokens(scenario, &threshold).or_else(|message| fault(at("metric"), message))?;
+        let phases: Vec<_> = plan
+            .timeline()
+            .iter()
+            .map(|phase| phase.name.as_str())
+            .collect();
         let populations = plan.population_names();
         let populations: Vec<_> = populations.iter().map(String::as_str).collect();
         let parts = [
@@ -56,16 +61,45 @@ pub(super) fn thresholds(scenario: &LoadScenario, plan: &LoadPlan) -> Result<(),
             let Some(name) = name else { continue };
             if !known.contains(&name.as_str()) {
                 let meant = match nearest(name, &known) {
-                    Some(near) => format!("did you mean {near:?}?"),
-                    None => format!("there is {}", known.join(", ")),
+                    _ if kind == "phase" && plan.phases().any(|phase| phase.name == *name) => {
+                        format!(
+                            "{name:?} is of one population alone, and the run is judged by {}",
+                            known.join(", ")
+                        )
+                    }
+                    Some(near) => {
+                        format!("no {kind} is named {name:?}; did you mean {near:?}?")
+                    }
+                    None => {
+                        format!("no {kind} is named {name:?}; there is {}", known.join(", "))
+                    }
                 };
                 let mut path = at("where");
                 path.push(key(kind));
-                fault(path, format!("no {kind} is named {name:?}; {meant}"))?;
+                fault(path, meant)?;
             }
         }
     }
     Ok(())
+}
+
+/// What is counted in tokens has no data where nothing says where their number stands.
+fn without_tokens(scenario: &LoadScenario, threshold: &Threshold) -> Result<(), String> {
+    const OF_TOKENS: [&str; 4] = [
+        "tokens",
+        "tpot_excl_first",
+        "tpot_incl_first",
+        "batch_ratio",
+    ];
+    let metric = threshold.metric.as_str();
+    let usage = scenario.llm.as_ref().and_then(|llm| llm.usage.as_ref());
+    if !OF_TOKENS.contains(&metric) || usage.is_some() {
+        return Ok(());
+    }
+    Err(format!(
+        "`{metric}` would have no data: llm.usage must say where the number of tokens stands, such as \
+         \"/usage/completion_tokens\""
+    ))
 }
 
 /// A bound that lies where samples are not told apart, or a window shorter than a row of the series, would
