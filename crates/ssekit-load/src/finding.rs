@@ -4,7 +4,7 @@ mod generator;
 
 use ssekit_record::{Aborted, LoadFinding, LoadRecord, ThresholdResult, Verdict};
 
-use ssekit_record::quantity::show_us;
+use ssekit_record::quantity::{show_number, show_us};
 
 use self::generator::generator;
 pub(crate) use self::generator::lateness;
@@ -277,7 +277,7 @@ fn summary(record: &LoadRecord) -> String {
     let what = format!(
         "{}, {} events in {:.1} s",
         streams.opening(),
-        events.received,
+        show_number(events.received as f64),
         record.elapsed_us as f64 / 1e6
     );
     let what = match &record.capacity {

@@ -1,5 +1,6 @@
 //! What the generator says of itself.
 
+use ssekit_record::quantity::show_us;
 use ssekit_record::{Generator, LoadFinding, LoadRecord, Verdict};
 
 use super::Ending;
@@ -13,16 +14,15 @@ pub(crate) fn lateness(record: &LoadRecord, job: &Job) -> Vec<LoadFinding> {
     let mut findings = Vec::new();
     let mut add = |id: &str, detail| findings.push(finding(job, id, detail));
     let (own, limits) = (&record.generator, &job.validity);
-    let ms = |us: u64| us as f64 / 1000.0;
+    let told = |us: u64| show_us(us as f64);
     if own.loop_lag_p999_us > limits.max_loop_lag_p999_us {
         add(
             "loop-lag",
             format!(
-                "The generator's own loop was up to {:.1} ms late (99.9 % of samples; {:.1} ms are \
-                 allowed), so arrivals may be stamped that much too late. Give it more processor \
-                 time, more workers or another machine.",
-                ms(own.loop_lag_p999_us),
-                ms(limits.max_loop_lag_p999_us)
+                "The generator's own loop was up to {} late (99.9 % of samples; {} allowed), so \
+                 arrivals may be stamped that much too late. Give it more processor time, more workers or another machine.",
+                told(own.loop_lag_p999_us),
+                told(limits.max_loop_lag_p999_us)
             ),
         );
     }
@@ -30,10 +30,9 @@ pub(crate) fn lateness(record: &LoadRecord, job: &Job) -> Vec<LoadFinding> {
         add(
             "schedule-lag",
             format!(
-                "Connections began up to {:.1} ms after their planned start (99 % of samples; {:.1} \
-                 ms are allowed). A longer ramp, more workers or more target or source addresses help.",
-                ms(own.schedule_lag_p99_us),
-                ms(limits.max_schedule_lag_p99_us)
+                "Connections began up to {} after their planned start (99 % of samples; {} allowed). A longer ramp, more workers or more target or source addresses help.",
+                told(own.schedule_lag_p99_us),
+                told(limits.max_schedule_lag_p99_us)
             ),
         );
     }

@@ -1,5 +1,7 @@
 //! A load record judged against an earlier one.
 
+use std::collections::BTreeSet;
+
 use ssekit_record::{LoadFinding, LoadOutcome, LoadRecord, Verdict};
 
 use super::compare::{Change, Compared, caveats, compare, compare_by};
@@ -46,13 +48,14 @@ fn finding(
         Verdict::Warn
     };
     let name = &terms.name;
-    let clear = rows.iter().filter(|row| row.change != Change::Unclear);
+    let of_both = || rows.iter().filter(|row| row.change.is_of_both());
+    let clear = of_both().filter(|row| row.change != Change::Unclear);
     let (worse, compared) = (worse(rows), clear.count());
-    let missing: Vec<_> = terms
-        .metrics
-        .iter()
+    let named = terms.metrics.iter().map(String::as_str);
+    let gone = rows.iter().filter(|row| row.change == Change::Missing);
+    let missing: BTreeSet<&str> = named
         .filter(|metric| !is_among(metric, rows))
-        .map(String::as_str)
+        .chain(gone.map(|row| row.name.as_str()))
         .collect();
     let (id, verdict, detail) = if !worse.is_empty() {
         let detail = format!("Worse than in {name}: {}.", worse.join("; "));
@@ -60,15 +63,18 @@ fn finding(
     } else if !missing.is_empty() {
         let detail = format!(
             "Not in both this record and {name}: {}. What was not measured cannot be compared.",
-            missing.join(", ")
+            missing.into_iter().collect::<Vec<_>>().join(", ")
         );
+        ("baseline.no-data", red, detail)
+    } else if before.outcome == LoadOutcome::Invalid {
+        let detail = format!("Nothing can be compared with {name}.");
         ("baseline.no-data", red, detail)
     } else if compared == 0 {
         let detail = format!("Nothing could be compared with {name}: too few samples.");
         ("baseline.no-data", red, detail)
     } else {
         let noise = terms.noise * 100.0;
-        let detail = match rows.len() - compared {
+        let detail = match of_both().count() - compared {
             0 => format!(
                 "{compared} figures compared with {name}: none is more than {noise:.0} % worse."
             ),
@@ -106,6 +112,7 @@ fn worse(rows: &[Compared]) -> Vec<String> {
 
 fn is_among(metric: &str, rows: &[Compared]) -> bool {
     let name = if metric == "e2e" { "delivery" } else { metric };
-    let mut names = rows.iter().map(|row| row.name.split(' ').next());
+    let rows = rows.iter().filter(|row| row.change.is_of_both());
+    let mut names = rows.map(|row| row.name.split(' ').next());
     names.any(|known| known == Some(name))
 }

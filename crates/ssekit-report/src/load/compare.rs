@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ssekit_record::{LoadRecord, Metric, MetricValue, Shape, Unit};
+use ssekit_record::{LoadOutcome, LoadRecord, Metric, MetricValue, Shape, Unit};
 
 use super::row::shown;
 use crate::markdown::{code, escaped};
@@ -32,6 +32,8 @@ const METRICS: [&str; 16] = [
 const FLOOR_US: f64 = 1_000.0;
 /// Samples above a percentile without which it is chance.
 const ENOUGH: f64 = 10.0;
+/// Standard deviations by which two shares must differ: less is chance.
+const SURE: f64 = 2.0;
 
 /// What became of one figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +46,17 @@ pub enum Change {
     Worse,
     /// Too few samples on one side.
     Unclear,
+    /// Measured before, and not after: nobody knows what became of it.
+    Missing,
+    /// Not measured before.
+    New,
+}
+
+impl Change {
+    /// Whether the figure was measured in both.
+    pub fn is_of_both(self) -> bool {
+        !matches!(self, Self::Missing | Self::New)
+    }
 }
 
 /// One figure of both records.
@@ -84,30 +97,66 @@ pub fn compare_by(
 }
 
 fn figures(metric: &Metric, before: &LoadRecord, after: &LoadRecord, noise: f64) -> Vec<Compared> {
-    let of = |record: &LoadRecord, (part, whole): (&str, &str)| {
-        Some((record.counts.get(part)?, record.counts.get(whole)?))
-    };
-    let counters = match metric.shape {
+    let (part, whole) = match metric.shape {
         Shape::Counter { over } => (metric.name, over),
         Shape::Ratio { part, whole } => (part, whole),
-        Shape::Distribution => {
-            let values = (
-                before.metrics.get(metric.name),
-                after.metrics.get(metric.name),
-            );
-            let (Some(one), Some(two)) = values else {
-                return Vec::new();
-            };
-            let all = PERCENTILES.iter();
-            return all
-                .filter_map(|percent| percentile(metric, *percent, one, two, noise))
-                .collect();
-        }
+        Shape::Distribution => return percentiles(metric, before, after, noise),
     };
-    let pair = of(before, counters).zip(of(after, counters));
-    pair.and_then(|(one, two)| share(metric.name, one, two, noise))
-        .into_iter()
-        .collect()
+    let of = |record: &LoadRecord| {
+        let (part, whole) = (record.counts.get(part)?, record.counts.get(whole)?);
+        (whole > 0).then_some((part, whole))
+    };
+    let row = match (of(before), of(after)) {
+        (Some(one), Some(two)) => Some(share(metric.name, one, two, noise)),
+        (Some(one), None) => Some(alone(metric.name, Some(told(one)), None)),
+        (None, Some(two)) => Some(alone(metric.name, None, Some(told(two)))),
+        (None, None) => None,
+    };
+    row.into_iter().collect()
+}
+
+fn percentiles(
+    metric: &Metric,
+    before: &LoadRecord,
+    after: &LoadRecord,
+    noise: f64,
+) -> Vec<Compared> {
+    let samples = |value: &MetricValue| format!("{} samples", value.count());
+    let values = (
+        before.metrics.get(metric.name),
+        after.metrics.get(metric.name),
+    );
+    match values {
+        (Some(one), Some(two)) => {
+            let all = PERCENTILES.iter();
+            all.filter_map(|percent| percentile(metric, *percent, one, two, noise))
+                .collect()
+        }
+        // Who was never away does not come back.
+        (Some(_), None) if metric.name == "reconnect_time" && after.counts.disconnects == 0 => {
+            Vec::new()
+        }
+        (Some(one), None) => vec![alone(metric.name, Some(samples(one)), None)],
+        (None, Some(two)) => vec![alone(metric.name, None, Some(samples(two)))],
+        (None, None) => Vec::new(),
+    }
+}
+
+/// A figure of one record alone.
+fn alone(name: &str, before: Option<String>, after: Option<String>) -> Compared {
+    let change = if before.is_some() {
+        Change::Missing
+    } else {
+        Change::New
+    };
+    let shown = |text: Option<String>| text.unwrap_or_else(|| "no data".into());
+    Compared {
+        name: name.into(),
+        before: shown(before),
+        after: shown(after),
+        relative: None,
+        change,
+    }
 }
 
 fn percentile(
@@ -147,12 +196,8 @@ fn percentile(
 }
 
 /// Shares of what should not be: any of it where there was none is worse.
-fn share(name: &str, before: (u64, u64), after: (u64, u64), noise: f64) -> Option<Compared> {
-    if before.1 == 0 || after.1 == 0 {
-        return None;
-    }
-    let of = |(part, whole): (u64, u64)| part as f64 / whole as f64;
-    let (a, b) = (of(before), of(after));
+fn share(name: &str, before: (u64, u64), after: (u64, u64), noise: f64) -> Compared {
+    let (a, b) = (share_of(before), share_of(after));
     let change = if b > a * (1.0 + noise) {
         Change::Worse
     } else if b < a * (1.0 - noise) {
@@ -160,14 +205,40 @@ fn share(name: &str, before: (u64, u64), after: (u64, u64), noise: f64) -> Optio
     } else {
         Change::Same
     };
-    let text = |(part, _): (u64, u64), share: f64| format!("{part} ({:.4} %)", share * 100.0);
-    Some(Compared {
+    let some = before.0 > 0 && after.0 > 0;
+    Compared {
         name: name.into(),
-        before: text(before, a),
-        after: text(after, b),
+        before: told(before),
+        after: told(after),
         relative: (a > 0.0).then(|| b / a - 1.0),
-        change,
-    })
+        change: match change {
+            Change::Worse | Change::Better if some && is_chance(before, after) => Change::Unclear,
+            change => change,
+        },
+    }
+}
+
+/// Whether two shares differ by no more than counts of this size do by themselves.
+fn is_chance(one: (u64, u64), two: (u64, u64)) -> bool {
+    let variance = |(part, whole): (u64, u64)| part as f64 / (whole as f64 * whole as f64);
+    let difference = (share_of(two) - share_of(one)).abs();
+    difference < SURE * (variance(one) + variance(two)).sqrt()
+}
+
+fn share_of((part, whole): (u64, u64)) -> f64 {
+    part as f64 / whole as f64
+}
+
+fn told(counts: (u64, u64)) -> String {
+    format!("{} ({:.4} %)", counts.0, share_of(counts) * 100.0)
+}
+
+/// Whether nothing can be concluded: a run in which the generator or the set-up was at fault says nothing
+/// about its target.
+pub fn is_invalid(before: &LoadRecord, after: &LoadRecord) -> bool {
+    [before, after]
+        .iter()
+        .any(|record| record.outcome == LoadOutcome::Invalid)
 }
 
 /// Why the two may not be comparable, for the reader.
@@ -177,17 +248,28 @@ pub fn caveats(before: &LoadRecord, after: &LoadRecord) -> Vec<String> {
         caveats.push("the scenarios differ".into());
     }
     for (which, record) in [("first", before), ("second", after)] {
-        if record.outcome == ssekit_record::LoadOutcome::Invalid {
-            caveats.push(format!(
+        match record.outcome {
+            LoadOutcome::Invalid => caveats.push(format!(
                 "the {which} run is invalid: its figures say nothing about its target"
+            )),
+            LoadOutcome::Interrupted => {
+                caveats.push(format!("the {which} run was interrupted"));
+            }
+            LoadOutcome::Pass | LoadOutcome::Fail => {}
+        }
+        let shard = record.shard;
+        if shard.merged < shard.count {
+            let (merged, count) = (shard.merged, shard.count);
+            caveats.push(format!(
+                "the {which} record has {merged} of {count} shards of its run"
             ));
         }
     }
     caveats
 }
 
-/// The comparison as Markdown, which reads well on a terminal too.
-pub fn render(rows: &[Compared], caveats: &[String]) -> String {
+/// The comparison as Markdown, which reads well on a terminal too. `noise` is that of [`compare`].
+pub fn render(rows: &[Compared], noise: f64, caveats: &[String]) -> String {
     let mut out =
         String::from("| figure | before | after | change | |\n|---|---:|---:|---:|---|\n");
     for row in rows {
@@ -199,6 +281,8 @@ pub fn render(rows: &[Compared], caveats: &[String]) -> String {
             Change::Better => "better",
             Change::Worse => "**worse**",
             Change::Unclear => "too few samples",
+            Change::Missing => "**not measured any more**",
+            Change::New => "not measured before",
         };
         let _ = writeln!(
             out,
@@ -208,17 +292,34 @@ pub fn render(rows: &[Compared], caveats: &[String]) -> String {
             row.after
         );
     }
-    let worse = rows
-        .iter()
-        .filter(|row| row.change == Change::Worse)
-        .count();
-    let _ = match worse {
-        0 => writeln!(out, "\nNo figure became worse beyond the noise bound."),
-        1 => writeln!(out, "\n1 figure became worse beyond the noise bound."),
-        n => writeln!(out, "\n{n} figures became worse beyond the noise bound."),
-    };
+    let _ = writeln!(out, "\n{}", conclusion(rows, noise));
     for caveat in caveats {
         let _ = writeln!(out, "Note: {}.", escaped(caveat));
     }
     out
+}
+
+fn conclusion(rows: &[Compared], noise: f64) -> String {
+    let count = |change| rows.iter().filter(|row| row.change == change).count();
+    let figures = |n: usize| match n {
+        1 => "1 figure".to_owned(),
+        n => format!("{n} figures"),
+    };
+    let bound = format!("more than {} %, and of times by 1 ms", noise * 100.0);
+    let is_clear = |row: &Compared| row.change.is_of_both() && row.change != Change::Unclear;
+    let worse = match count(Change::Worse) {
+        0 if !rows.iter().any(is_clear) => "Nothing could be compared: too few samples.".into(),
+        0 => format!("No figure became worse by {bound}."),
+        n => format!("{} became worse by {bound}.", figures(n)),
+    };
+    match count(Change::Missing) {
+        0 => worse,
+        n => format!(
+            "{worse} {} not measured any more.",
+            match n {
+                1 => "1 figure was".to_owned(),
+                n => format!("{n} figures were"),
+            }
+        ),
+    }
 }

@@ -3,7 +3,7 @@
 mod drawing;
 
 use askama::Template;
-use ssekit_record::quantity::{show_bytes, show_number};
+use ssekit_record::quantity::{show_bytes, show_number, show_us};
 use ssekit_record::{LoadOutcome, LoadRecord, METRICS, ThresholdResult, Verdict};
 
 use super::capacity::{self, StepRow};
@@ -282,9 +282,9 @@ fn generator(record: &LoadRecord) -> Vec<(&'static str, String)> {
             "Busiest worker",
             format!("{:.0} %", g.busiest_worker * 100.0),
         ),
-        ("Loop lag, p99.9", duration(g.loop_lag_p999_us)),
-        ("Loop lag, worst", duration(g.loop_lag_max_us)),
-        ("Schedule lag, p99", duration(g.schedule_lag_p99_us)),
+        ("Loop lag, p99.9", show_us(g.loop_lag_p999_us as f64)),
+        ("Loop lag, worst", show_us(g.loop_lag_max_us as f64)),
+        ("Schedule lag, p99", show_us(g.schedule_lag_p99_us as f64)),
         (
             "Workers",
             format!(
@@ -306,8 +306,8 @@ fn generator(record: &LoadRecord) -> Vec<(&'static str, String)> {
     ]);
     if !g.clock.is_empty() {
         rows.push(("Clocks", g.clock.clone()));
-        rows.push(("Before their stamp by", duration(g.ahead_us)));
-        rows.push(("Clock set by", duration(g.clock_step_us)));
+        rows.push(("Before their stamp by", show_us(g.ahead_us as f64)));
+        rows.push(("Clock set by", show_us(g.clock_step_us as f64)));
     }
     rows
 }

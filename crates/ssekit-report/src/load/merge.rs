@@ -3,8 +3,11 @@
 //! Histograms and counters are added, so every percentile is that of all samples together; none is
 //! ever averaged. Thresholds are judged again on the union.
 
+mod finding;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use ssekit_record::quantity::show_number;
 use ssekit_record::{
     Capacity, FanoutSketch, Interval, LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope,
     Storm, Verdict,
@@ -57,11 +60,13 @@ pub fn merge(shards: Vec<LoadRecord>, allowed: usize) -> Result<LoadRecord, Merg
 /// # Errors
 /// As [`merge`].
 pub fn merge_with(
-    shards: Vec<LoadRecord>,
+    mut shards: Vec<LoadRecord>,
     allowed: usize,
     conclude: &mut dyn FnMut(&mut LoadRecord),
 ) -> Result<LoadRecord, MergeError> {
     alike(&shards)?;
+    // Whatever order they are given in, the record is the same.
+    shards.sort_by_key(|record| record.shard.index);
     let found: BTreeSet<u32> = shards.iter().map(|record| record.shard.index).collect();
     let count = shards.first().map_or(1, |record| record.shard.count);
     let missing: Vec<u32> = (0..count).filter(|index| !found.contains(index)).collect();
@@ -75,11 +80,13 @@ pub fn merge_with(
     }
     let interrupted = shards.iter().any(|r| r.outcome == LoadOutcome::Interrupted);
     let merged = u32::try_from(shards.len()).unwrap_or(u32::MAX);
+    let found = finding::together(&shards);
     let mut records = shards.into_iter();
     let mut whole = records.next().ok_or(MergeError::Nothing)?;
     for record in records {
         add(&mut whole, record);
     }
+    whole.findings = found;
     if merged > 1 {
         spread(&mut whole);
     }
@@ -101,15 +108,7 @@ pub fn merge_with(
         .iter()
         .map(|threshold| threshold.evaluate(&whole))
         .collect();
-    // What one shard lost another may have kept.
-    let has_data = !whole.has_no_data();
-    whole.findings.retain(|finding| match finding.id.as_str() {
-        "streams.away" | "publish.overlap" => false,
-        "no-data" => !has_data,
-        _ => true,
-    });
-    let found = [whole.away(), whole.overlapped()];
-    whole.findings.extend(found.into_iter().flatten());
+    finding::review(&mut whole);
     whole.outcome = whole.judged(interrupted);
     whole.summary = summary(&whole, count);
     Ok(whole)
@@ -151,7 +150,7 @@ fn summary(whole: &LoadRecord, count: u32) -> String {
     let what = format!(
         "{}, {} events in {:.1} s, by {} of {count} shards",
         whole.streams.opening(),
-        whole.events.received,
+        show_number(whole.events.received as f64),
         whole.elapsed_us as f64 / 1e6,
         whole.shard.merged
     );
@@ -208,6 +207,10 @@ fn alike(shards: &[LoadRecord]) -> Result<(), MergeError> {
                 record.shard.count.to_string(),
             );
         }
+        if record.shard.merged > 1 {
+            let why = "one of them has several already; merge all shards at once";
+            return Err(MergeError::Unlike(why.into()));
+        }
         if !seen.insert(record.shard.index) {
             return Err(MergeError::Twice(record.shard.index));
         }
@@ -242,11 +245,6 @@ fn add(whole: &mut LoadRecord, record: LoadRecord) {
         whole.aborted = record.aborted;
     }
     generator(whole, &record.generator);
-    for finding in record.findings {
-        if !whole.findings.iter().any(|known| known.id == finding.id) {
-            whole.findings.push(finding);
-        }
-    }
     whole.formulas.extend(record.formulas);
 }
 
@@ -307,6 +305,7 @@ fn phases(sum: &mut Vec<Phase>, other: Vec<Phase>) {
     for one in other {
         match sum.iter_mut().find(|known| known.name == one.name) {
             Some(known) => {
+                known.start_us = known.start_us.min(one.start_us);
                 known.end_us = known.end_us.max(one.end_us);
                 known.all.add(&one.all);
                 populations(&mut known.populations, one.populations);

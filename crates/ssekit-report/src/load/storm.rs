@@ -1,10 +1,10 @@
 //! A storm in words.
 
 use ssekit_record::Storm;
-use ssekit_record::quantity::show_number;
+use ssekit_record::quantity::{show_number, show_us};
 
 use super::row::count;
-use crate::text::{bounded, duration};
+use crate::text::bounded;
 
 /// How many were broken off, who came back when, and at which rate they tried.
 pub(super) fn told(storm: &Storm) -> String {
@@ -20,7 +20,7 @@ pub(super) fn told(storm: &Storm) -> String {
     let shares = storm.shares.iter().map(|recovered| {
         let share = show_number(recovered.share * 100.0);
         match recovered.after_us {
-            Some(after) => format!("{share} % after {}", duration(after)),
+            Some(after) => format!("{share} % after {}", show_us(after as f64)),
             None => format!("{share} % never"),
         }
     });

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ssekit_record::quantity::{show_bytes, show_number};
+use ssekit_record::quantity::{show_bytes, show_number, show_us};
 use ssekit_record::{Capacity, Generator, LoadOutcome, LoadRecord, MetricValue, Verdict};
 
 use super::row::{chief, count, rows, server, shares, shown};
@@ -217,8 +217,8 @@ fn generator(record: &LoadRecord, out: &mut String) {
         "{:.2} CPU-s{each}, {}, loop lag p99.9 {}, schedule lag p99 {}, busiest worker {:.0} %",
         g.cpu_seconds,
         show_bytes(g.max_rss_bytes as f64),
-        duration(g.loop_lag_p999_us),
-        duration(g.schedule_lag_p99_us),
+        show_us(g.loop_lag_p999_us as f64),
+        show_us(g.schedule_lag_p99_us as f64),
         g.busiest_worker * 100.0
     );
     line("generator", &text, out);
@@ -239,11 +239,14 @@ fn clocks(generator: &Generator) -> Option<String> {
     }
     let mut text = g.clock.clone();
     if g.negative > 0 {
-        let (events, by) = (count(g.negative), duration(g.ahead_us));
+        let (events, by) = (count(g.negative), show_us(g.ahead_us as f64));
         text += &format!(", {events} events before their stamp by up to {by}");
     }
     if g.clock_step_us > STEP_SHOWN_US {
-        text += &format!(", clock set by {} meanwhile", duration(g.clock_step_us));
+        text += &format!(
+            ", clock set by {} meanwhile",
+            show_us(g.clock_step_us as f64)
+        );
     }
     Some(text)
 }

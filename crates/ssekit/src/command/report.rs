@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueEnum};
 use ssekit_record::{CheckRecord, ExitCode, LoadRecord, ProxyRecord, record_kind, record_kinds};
+use ssekit_report::load::compare::{Change, Compared};
 use ssekit_report::load::{self, merge::MergeError};
 use ssekit_report::{Column, RecordError, html, json, junit, markdown, matrix, proxy, terminal};
 
@@ -42,7 +43,8 @@ enum View {
         #[arg(required = true)]
         records: Vec<PathBuf>,
     },
-    /// Two load records: what became worse beyond the noise; exit 1 when something did
+    /// Two load records: what became worse beyond the noise; exit 1 when something did, 4 when something
+    /// was not measured any more, 6 when a run is invalid
     Compare {
         /// Record of `ssekit load` before
         before: PathBuf,
@@ -184,20 +186,20 @@ pub fn load_record(path: &Path) -> Result<LoadRecord, Failure> {
 fn compare(before: &Path, after: &Path, noise: f64) -> Result<ExitCode, Failure> {
     let (before, after) = (load_record(before)?, load_record(after)?);
     let rows = load::compare::compare(&before, &after, noise);
-    if rows.is_empty() {
+    if !rows.iter().any(|row| row.change.is_of_both()) {
         return Err(Failure::NoData(
             "the two records have no figure in common".into(),
         ));
     }
     let caveats = load::compare::caveats(&before, &after);
-    output::print(&load::compare::render(&rows, &caveats))?;
-    let is_worse = rows
-        .iter()
-        .any(|row| row.change == load::compare::Change::Worse);
-    Ok(if is_worse {
-        ExitCode::Findings
-    } else {
-        ExitCode::AsExpected
+    output::print(&load::compare::render(&rows, noise, &caveats))?;
+    let any = |change| rows.iter().any(|row| row.change == change);
+    let is_unclear = |row: &Compared| matches!(row.change, Change::Unclear | Change::New);
+    Ok(match () {
+        () if load::compare::is_invalid(&before, &after) => ExitCode::Invalid,
+        () if any(Change::Worse) => ExitCode::Findings,
+        () if any(Change::Missing) || rows.iter().all(is_unclear) => ExitCode::NoData,
+        () => ExitCode::AsExpected,
     })
 }
 
