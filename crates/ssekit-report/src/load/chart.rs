@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::text::{harmless, truncated};
+
 /// Size of a chart.
 const WIDTH: f64 = 840.0;
 const HEIGHT: f64 = 220.0;
@@ -9,6 +11,10 @@ const HEIGHT: f64 = 220.0;
 const LEFT: f64 = 64.0;
 const BOTTOM: f64 = 24.0;
 const TOP: f64 = 10.0;
+/// The same where phases have their names above.
+const NAMED_TOP: f64 = 24.0;
+/// Width of a character of a name of a phase, at most.
+const LETTER: f64 = 8.0;
 const RIGHT: f64 = 8.0;
 
 /// A value over time or over another axis.
@@ -85,24 +91,37 @@ impl Chart<'_> {
         out
     }
 
+    fn top(&self) -> f64 {
+        if self.bands.is_empty() {
+            TOP
+        } else {
+            NAMED_TOP
+        }
+    }
+
     fn bands(&self, out: &mut String) {
         for (index, (from, to, name)) in self.bands.iter().enumerate() {
             let (x, end) = (self.x(*from), self.x(*to));
             let class = if index % 2 == 0 { "band" } else { "band odd" };
+            let top = self.top();
             let _ = write!(
                 out,
-                r#"<rect class="{class}" x="{x:.1}" y="{TOP}" width="{:.1}" height="{:.1}"><title>{}</title></rect>"#,
+                r#"<rect class="{class}" x="{x:.1}" y="{top}" width="{:.1}" height="{:.1}"><title>{}</title></rect>"#,
                 (end - x).max(0.0),
-                HEIGHT - TOP - BOTTOM,
+                HEIGHT - top - BOTTOM,
                 escaped(name)
             );
-            if end - x > 8.0 * name.chars().count() as f64 {
+            let room = ((end - x) / LETTER).max(0.0) as usize;
+            let name = harmless(name);
+            let short = truncated(&name, room);
+            // One letter and an ellipsis name nothing.
+            if short == name || room >= 4 {
                 let _ = write!(
                     out,
                     r#"<text class="phase" x="{:.1}" y="{:.1}">{}</text>"#,
-                    x + 4.0,
-                    TOP + 12.0,
-                    escaped(name)
+                    x + 2.0,
+                    top - 6.0,
+                    escaped(&short)
                 );
             }
         }
@@ -166,7 +185,7 @@ impl Chart<'_> {
             Scale::Linear => (value - low) / (high - low),
             Scale::Log => (value.max(low) / low).ln() / (high / low).ln(),
         };
-        HEIGHT - BOTTOM - share.clamp(0.0, 1.0) * (HEIGHT - BOTTOM - TOP)
+        HEIGHT - BOTTOM - share.clamp(0.0, 1.0) * (HEIGHT - BOTTOM - self.top())
     }
 }
 
@@ -268,4 +287,63 @@ fn escaped(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(bands: &[(f64, f64, &str)]) -> String {
+        let bands = bands.iter();
+        let chart = Chart {
+            about: "a test",
+            lines: vec![Line {
+                name: "line",
+                class: "a",
+                filled: false,
+                points: vec![(0.0, Some(1.0)), (10.0, Some(100.0))],
+            }],
+            scale: Scale::Linear,
+            marks: Vec::new(),
+            span: (0.0, 10.0),
+            bands: bands
+                .map(|(a, b, name)| (*a, *b, (*name).to_owned()))
+                .collect(),
+            shown: |value| value.to_string(),
+        };
+        chart.svg()
+    }
+
+    /// The names of phases that are shown, and their heights.
+    fn names(svg: &str) -> Vec<(String, f64)> {
+        let all = svg.split(r#"<text class="phase""#).skip(1);
+        let told = all.filter_map(|part| {
+            let y = part.split(r#"y=""#).nth(1)?.split('"').next()?;
+            let name = part.split('>').nth(1)?.strip_suffix("</text")?;
+            Some((name.to_owned(), y.parse().ok()?))
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn phases_have_their_names_above_the_plot_and_cut_to_their_width() {
+        let long = "a name that goes on and on".repeat(5);
+        let svg = drawn(&[(0.0, 4.0, "up"), (4.0, 9.9, &long), (9.9, 10.0, "down")]);
+        let names = names(&svg);
+        assert_eq!(names.len(), 2, "{names:?}");
+        assert!(names.iter().all(|(_, y)| *y < NAMED_TOP), "{names:?}");
+        assert_eq!(names[0].0, "up");
+        assert!(names[1].0.ends_with('…') && names[1].0.chars().count() < 60);
+        // The highest value lies below them.
+        assert!(svg.contains(r#"y="24""#), "{svg}");
+        assert!(drawn(&[]).contains("class=\"line a\""));
+    }
+
+    #[test]
+    fn a_name_of_a_phase_is_harmless_when_it_is_cut() {
+        let svg = drawn(&[(0.0, 1.0, "<script>\u{202e}alert(1)</script>")]);
+        let names = names(&svg);
+        assert!(names[0].0.starts_with("&lt;scr"), "{names:?}");
+        assert!(!svg.contains("<script") && !svg.contains('\u{202e}'));
+    }
 }

@@ -82,7 +82,15 @@ fn times(end: f64) -> Vec<(f64, String)> {
     let marks = (0..=10)
         .map(|n| f64::from(n) * step)
         .take_while(|at| *at <= end);
-    marks.map(|at| (at, show_us(at * 1e6))).collect()
+    marks.map(|at| (at, time(at))).collect()
+}
+
+/// A time in seconds as a mark of an axis; nothing has no unit.
+fn time(at: f64) -> String {
+    match at {
+        0.0 => "0".into(),
+        at => show_us(at * 1e6),
+    }
 }
 
 fn line(
@@ -96,6 +104,26 @@ fn line(
         .series
         .iter()
         .map(|row| (seconds(row.end_us), value(row)));
+    Line {
+        name,
+        class,
+        filled,
+        points: points.collect(),
+    }
+}
+
+/// What holds for the whole of each step: as long as it was, not a point at its end.
+fn stretched(
+    name: &'static str,
+    class: &'static str,
+    filled: bool,
+    record: &LoadRecord,
+    value: impl Fn(&Interval) -> Option<f64>,
+) -> Line {
+    let points = record.series.iter().flat_map(|row| {
+        let value = value(row);
+        [(seconds(row.start_us), value), (seconds(row.end_us), value)]
+    });
     Line {
         name,
         class,
@@ -149,16 +177,16 @@ fn events(record: &LoadRecord) -> Drawing {
         let length = seconds(row.end_us.saturating_sub(row.start_us));
         (length > 0.0).then(|| n as f64 / length)
     };
-    let mut lines = vec![line("events a second", "a", true, record, |row| {
+    let mut lines = vec![stretched("events a second", "a", true, record, |row| {
         rate(row, row.counts.received)
     })];
     if record.events.lost > 0 {
-        lines.push(line("lost a second", "d", false, record, |row| {
+        lines.push(stretched("lost a second", "d", false, record, |row| {
             rate(row, row.counts.lost())
         }));
     }
     if record.counts.errors + record.counts.disconnects > 0 {
-        lines.push(line(
+        lines.push(stretched(
             "errors and ends a second",
             "c",
             false,
@@ -182,9 +210,9 @@ fn percentiles(record: &LoadRecord, name: &str) -> Option<Drawing> {
         (!samples.is_empty()).then(|| samples.quantile(share).max(1) as f64)
     };
     let lines = vec![
-        line("maximum", "d", false, record, |row| samples(row, 1.0)),
-        line("p99", "c", false, record, |row| samples(row, 0.99)),
-        line("p50", "a", false, record, |row| samples(row, 0.5)),
+        stretched("maximum", "d", false, record, |row| samples(row, 1.0)),
+        stretched("p99", "c", false, record, |row| samples(row, 0.99)),
+        stretched("p50", "a", false, record, |row| samples(row, 0.5)),
     ];
     if lines
         .iter()
@@ -439,14 +467,47 @@ fn survival(record: &LoadRecord) -> Option<Drawing> {
 /// A chart over a time that begins with something.
 fn after<'a>(about: &'a str, line: Line, end: f64, shown: fn(f64) -> String) -> Chart<'a> {
     let end = end.max(0.001);
-    let marks = (0..=5).map(|n| f64::from(n) * end / 5.0);
+    let raw = end / 6.0;
+    let magnitude = 10f64.powf(raw.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * magnitude);
+    let step = steps.into_iter().find(|step| *step >= raw).unwrap_or(raw);
+    let marks = (0..=6)
+        .map(|n| f64::from(n) * step)
+        .take_while(|at| *at <= end);
     Chart {
         about,
         lines: vec![line],
         scale: Scale::Linear,
-        marks: marks.map(|at| (at, show_us(at * 1e6))).collect(),
+        marks: marks.map(|at| (at, time(at))).collect(),
         span: (0.0, end),
         bands: Vec::new(),
         shown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_of_times_are_round_and_begin_with_nothing() {
+        let line = || Line {
+            name: "line",
+            class: "a",
+            filled: false,
+            points: Vec::new(),
+        };
+        let marks = |end: f64| -> Vec<String> {
+            let chart = after("a test", line(), end, show_number);
+            chart.marks.into_iter().map(|(_, mark)| mark).collect()
+        };
+        assert_eq!(marks(2.36), ["0", "500 ms", "1 s", "1.5 s", "2 s"]);
+        assert_eq!(marks(15.3), ["0", "5 s", "10 s", "15 s"]);
+        assert_eq!(
+            marks(0.0),
+            ["0", "200 µs", "400 µs", "600 µs", "800 µs", "1 ms"]
+        );
+        let labels: Vec<String> = times(3.5).into_iter().map(|(_, mark)| mark).collect();
+        assert_eq!(labels, ["0", "1 s", "2 s", "3 s"]);
     }
 }
