@@ -17,8 +17,8 @@ pub struct Distribution(Form);
 
 #[derive(Debug, Clone)]
 enum Form {
-    /// A count for each value.
-    Open(Histogram<u64>),
+    /// A count for each value. Boxed, since where many are kept they are packed.
+    Open(Box<Histogram<u64>>),
     /// HdrHistogram's V2 form, which leaves out what no sample has.
     Packed(Box<[u8]>),
 }
@@ -45,7 +45,7 @@ impl Distribution {
         #[expect(clippy::expect_used, reason = "1 to 5 digits are valid")]
         let mut histogram = Histogram::new(digits.clamp(1, 5)).expect("valid digits");
         histogram.auto(true);
-        Self(Form::Open(histogram))
+        Self(Form::Open(Box::new(histogram)))
     }
 
     /// Keeps the samples in as little memory as they need; whatever looks at them then takes longer.
@@ -55,14 +55,17 @@ impl Distribution {
         };
         let mut bytes = Vec::new();
         // Writing to memory cannot fail; a count beyond an i64 could not be written, and stays as it is.
-        if V2Serializer::new().serialize(histogram, &mut bytes).is_ok() {
+        if V2Serializer::new()
+            .serialize(histogram.as_ref(), &mut bytes)
+            .is_ok()
+        {
             self.0 = Form::Packed(bytes.into_boxed_slice());
         }
     }
 
     fn open(&mut self) -> &mut Histogram<u64> {
         if let Form::Packed(bytes) = &self.0 {
-            self.0 = Form::Open(unpacked(bytes));
+            self.0 = Form::Open(Box::new(unpacked(bytes)));
         }
         match &mut self.0 {
             Form::Open(histogram) => histogram,
@@ -178,14 +181,14 @@ impl Distribution {
             .deserialize(&mut bytes.as_slice())
             .map_err(|error| DistributionError(format!("{error:?}")))?;
         histogram.auto(true);
-        Ok(Self(Form::Open(histogram)))
+        Ok(Self(Form::Open(Box::new(histogram))))
     }
 }
 
 impl From<Histogram<u64>> for Distribution {
     fn from(mut histogram: Histogram<u64>) -> Self {
         histogram.auto(true);
-        Self(Form::Open(histogram))
+        Self(Form::Open(Box::new(histogram)))
     }
 }
 
@@ -229,6 +232,12 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_value_takes_little_beside_its_samples() {
+        // A map of them has room for eleven at a time, and a long run keeps hundreds of maps.
+        assert!(size_of::<crate::MetricValue>() <= 48);
     }
 
     #[test]
