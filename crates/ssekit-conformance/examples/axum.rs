@@ -11,7 +11,13 @@ use axum::{
 };
 use futures_util::stream::{self, Stream, StreamExt as _};
 use serde_json::{Value, json};
-use std::{convert::Infallible, error::Error, panic::catch_unwind, time::Duration};
+use std::{
+    convert::Infallible,
+    error::Error,
+    panic::catch_unwind,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::{Duration, SystemTime},
+};
 
 /// Ticks five times a second; a client that comes back is continued after its `Last-Event-ID`.
 async fn events(headers: HeaderMap) -> Sse<impl Stream<Item = Result<Event, axum::Error>>> {
@@ -31,17 +37,47 @@ async fn events(headers: HeaderMap) -> Sse<impl Stream<Item = Result<Event, axum
     Sse::new(ticks).keep_alive(KeepAlive::default())
 }
 
+/// Event streams of the echo endpoint that are being sent.
+static ACTIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts a stream until it is dropped.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        ACTIVE.fetch_add(1, Relaxed);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        ACTIVE.fetch_sub(1, Relaxed);
+    }
+}
+
 async fn capabilities() -> Json<Value> {
     let capabilities = [
-        "post", "event", "data", "type", "id", "retry", "comment", "wait", "close", "status",
+        "post", "event", "data", "type", "id", "retry", "comment", "time", "wait", "close",
+        "status",
     ];
-    Json(json!({ "echo": 1, "server": "axum", "capabilities": capabilities }))
+    let active = ACTIVE.load(Relaxed);
+    Json(json!({
+        "echo": 1, "server": "axum", "capabilities": capabilities, "active_streams": active,
+    }))
+}
+
+/// Microseconds since 1970.
+fn now() -> String {
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    since.as_micros().to_string()
 }
 
 /// axum's event for a step, or nothing; axum panics on what it cannot represent.
 fn event(step: &Value) -> Option<Event> {
     let text = |name: &str| step[name].as_str();
     match step["do"].as_str()? {
+        "time" => Some(Event::default().data(now())),
         "comment" => Some(Event::default().comment(text("text")?)),
         "event" => {
             let event = text("data").into_iter().fold(Event::default(), Event::data);
@@ -72,6 +108,10 @@ async fn echo(Json(script): Json<Value>) -> Response {
             tokio::time::sleep(Duration::from_millis(ms)).await;
         }
         event(&step).map(Ok::<_, Infallible>)
+    });
+    let counted = Counted::new();
+    let performed = performed.inspect(move |_| {
+        let _ = &counted;
     });
     Sse::new(performed).into_response()
 }

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import time
 
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
@@ -21,11 +22,15 @@ async def events(request):
     return response
 
 
-CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "wait", "close", "status"]
+CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "time", "wait", "close", "status"]
+
+
+active = 0
 
 
 async def capabilities(request):
-    return web.json_response({"echo": 1, "server": "aiohttp-sse", "capabilities": CAPABILITIES})
+    document = {"echo": 1, "server": "aiohttp-sse", "capabilities": CAPABILITIES, "active_streams": active}
+    return web.json_response(document)
 
 
 class Trial(EventSourceResponse):
@@ -37,6 +42,7 @@ class Trial(EventSourceResponse):
 
 async def echo(request):
     """The echo contract: each event is one `send`."""
+    global active
     steps = (await request.json())["steps"]
     if steps[0]["do"] == "status":
         return web.Response(status=steps[0]["code"])
@@ -47,11 +53,17 @@ async def echo(request):
                 await Trial().send(**event)
     except (TypeError, ValueError) as error:
         return web.Response(status=422, text=f"{error}\n")
-    async with sse_response(request, allow_all_methods=True) as response:
-        for step, event in zip(steps, members):
-            await asyncio.sleep(step.get("ms", 0) / 1000)
-            if step["do"] == "event":
-                await response.send(**event)
+    active += 1
+    try:
+        async with sse_response(request, allow_all_methods=True) as response:
+            for step, event in zip(steps, members):
+                await asyncio.sleep(step.get("ms", 0) / 1000)
+                if step["do"] == "event":
+                    await response.send(**event)
+                elif step["do"] == "time":
+                    await response.send(str(time.time_ns() // 1000))
+    finally:
+        active -= 1
     return response
 
 

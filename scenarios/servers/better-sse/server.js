@@ -33,18 +33,25 @@ app.post("/publish/:topic", express.json(), (req, res) => {
   res.status(202).end();
 });
 
-const CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "wait", "close", "abort", "status"];
+const CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "time", "wait", "close", "abort", "status"];
 
-app.get("/echo", (_req, res) => res.json({ echo: 1, server: "better-sse", capabilities: CAPABILITIES }));
+let active = 0;
+
+app.get("/echo", (_req, res) => {
+  res.json({ echo: 1, server: "better-sse", capabilities: CAPABILITIES, active_streams: active });
+});
 
 // The echo contract: every step is written by the library's event buffer.
 app.post("/echo", express.json({ limit: "4mb" }), async (req, res) => {
   const { steps } = req.body;
   if (steps[0]?.do === "status") return res.status(steps[0].code).end();
   const session = await createSession(req, res);
+  active += 1;
+  session.once("disconnected", () => (active -= 1));
   for (const step of steps) {
     if (step.do === "wait") await sleep(step.ms);
     if (step.do === "abort") return res.destroy();
+    if (!session.isConnected) return;
     const buffer = createEventBuffer();
     if (step.do === "event") {
       if (step.event !== undefined) buffer.event(step.event);
@@ -52,6 +59,8 @@ app.post("/echo", express.json({ limit: "4mb" }), async (req, res) => {
       if (step.retry !== undefined) buffer.retry(step.retry);
       if (step.data !== undefined) buffer.data(step.data);
       await session.batch(buffer.dispatch());
+    } else if (step.do === "time") {
+      await session.batch(buffer.data(Date.now() * 1000).dispatch());
     } else if (step.do === "comment") {
       await session.batch(buffer.comment(step.text).dispatch());
     }

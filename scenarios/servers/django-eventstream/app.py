@@ -36,20 +36,31 @@ def publish():
         time.sleep(0.2)
 
 
-CAPABILITIES = ["post", "event", "data", "type", "wait", "close", "status"]
+CAPABILITIES = ["post", "event", "data", "type", "time", "wait", "close", "status"]
+
+
+active = 0
 
 
 async def performed(steps):
-    for step in steps:
-        await asyncio.sleep(step.get("ms", 0) / 1000)
-        if step["do"] == "event":
-            yield sse_encode_event(step.get("event", "message"), step["data"])
+    global active
+    active += 1
+    try:
+        for step in steps:
+            await asyncio.sleep(step.get("ms", 0) / 1000)
+            if step["do"] == "event":
+                yield sse_encode_event(step.get("event", "message"), step["data"])
+            elif step["do"] == "time":
+                yield sse_encode_event("message", time.time_ns() // 1000)
+    finally:
+        active -= 1
 
 
 async def echo(request):
     """The echo contract, by the library's encoder: a channel would add events of its own. The library makes the ids."""
     if request.method == "GET":
-        return JsonResponse({"echo": 1, "server": "django-eventstream", "capabilities": CAPABILITIES})
+        document = {"echo": 1, "server": "django-eventstream", "capabilities": CAPABILITIES}
+        return JsonResponse(document | {"active_streams": active})
     steps = json.loads(request.body)["steps"]
     if steps[0]["do"] == "status":
         return HttpResponse(status=steps[0]["code"])

@@ -1,6 +1,7 @@
 """Ticks that a path operation yields; a client that comes back is continued after its Last-Event-ID."""
 
 import asyncio
+import time
 from typing import Annotated
 
 from fastapi import Body, Depends, FastAPI, Header, HTTPException
@@ -19,12 +20,15 @@ async def events(last_event_id: Annotated[str, Header()] = "0"):
         await asyncio.sleep(0.2)
 
 
-CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "wait", "close"]
+CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "time", "wait", "close"]
+
+
+active = 0
 
 
 @app.get("/echo")
 async def capabilities():
-    return {"echo": 1, "server": "fastapi", "capabilities": CAPABILITIES}
+    return {"echo": 1, "server": "fastapi", "capabilities": CAPABILITIES, "active_streams": active}
 
 
 def message(step):
@@ -46,10 +50,17 @@ async def script(steps: Annotated[list, Body(embed=True)]):
 @app.post("/echo", response_class=EventSourceResponse)
 async def echo(performed: Annotated[list, Depends(script)]):
     """The echo contract."""
-    for step, event in performed:
-        await asyncio.sleep(step.get("ms", 0) / 1000)
-        if event:
-            yield event
+    global active
+    active += 1
+    try:
+        for step, event in performed:
+            await asyncio.sleep(step.get("ms", 0) / 1000)
+            if step["do"] == "time":
+                event = ServerSentEvent(raw_data=str(time.time_ns() // 1000))
+            if event:
+                yield event
+    finally:
+        active -= 1
 
 
 @app.get("/")

@@ -15,14 +15,17 @@ app.get("/events", (event) => {
   return stream;
 });
 
-const CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "wait", "close"];
+const CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "time", "wait", "close"];
 
-app.get("/echo", () => ({ echo: 1, server: "h3", capabilities: CAPABILITIES }));
+let active = 0;
+
+app.get("/echo", () => ({ echo: 1, server: "h3", capabilities: CAPABILITIES, active_streams: active }));
 
 async function perform(stream, steps) {
   for (const { do: what, ms, text, ...message } of steps) {
     if (what === "wait") await sleep(ms);
     if (what === "event") await stream.push(message);
+    if (what === "time") await stream.push(String(Date.now() * 1000));
     if (what === "comment") await stream.pushComment(text);
   }
   await stream.close();
@@ -32,6 +35,8 @@ async function perform(stream, steps) {
 app.post("/echo", async (event) => {
   const { steps } = await readBody(event);
   const stream = createEventStream(event);
+  active += 1;
+  stream.onClosed(() => (active -= 1));
   perform(stream, steps);
   return stream;
 });

@@ -16,9 +16,11 @@ app.get("/events", (c) =>
   }),
 );
 
-const CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "wait", "close", "status"];
+const CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "time", "wait", "close", "status"];
 
-app.get("/echo", (c) => c.json({ echo: 1, server: "hono", capabilities: CAPABILITIES }));
+let active = 0;
+
+app.get("/echo", (c) => c.json({ echo: 1, server: "hono", capabilities: CAPABILITIES, active_streams: active }));
 
 const event = ({ do: _, ...message }) => message;
 
@@ -44,10 +46,14 @@ app.post("/echo", async (c) => {
   const refused = await refusal(steps);
   if (refused) return c.text(`${refused.message}\n`, 422);
   return streamSSE(c, async (stream) => {
+    active += 1;
     for (const step of steps) {
+      if (stream.aborted) break;
       if (step.do === "wait") await stream.sleep(step.ms);
+      if (step.do === "time") await stream.writeSSE({ data: String(Date.now() * 1000) });
       if (step.do === "event") await stream.writeSSE(event(step));
     }
+    active -= 1;
   });
 });
 

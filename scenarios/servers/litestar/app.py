@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 from litestar import Litestar, MediaType, Request, Response, get, post
@@ -21,12 +22,15 @@ async def events(request: Request) -> ServerSentEvent:
     return ServerSentEvent(ticks(int(last) if last.isascii() and last.isdigit() else 0))
 
 
-CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "wait", "close", "status"]
+CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "time", "wait", "close", "status"]
+
+
+active = 0
 
 
 @get("/echo")
 async def capabilities() -> dict[str, Any]:
-    return {"echo": 1, "server": "litestar", "capabilities": CAPABILITIES}
+    return {"echo": 1, "server": "litestar", "capabilities": CAPABILITIES, "active_streams": active}
 
 
 def message(step):
@@ -36,11 +40,18 @@ def message(step):
 
 
 async def performed(steps):
-    for step in steps:
-        if step["do"] == "wait":
-            await asyncio.sleep(step["ms"] / 1000)
-        elif step["do"] in ("event", "comment"):
-            yield message(step)
+    global active
+    active += 1
+    try:
+        for step in steps:
+            if step["do"] == "wait":
+                await asyncio.sleep(step["ms"] / 1000)
+            elif step["do"] == "time":
+                yield ServerSentEventMessage(data=str(time.time_ns() // 1000))
+            elif step["do"] in ("event", "comment"):
+                yield message(step)
+    finally:
+        active -= 1
 
 
 @post("/echo", status_code=200)

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingUnixStreamServer
 
 PORT, SOCKET = int(sys.argv[1]), sys.argv[2]
-CAPABILITIES = ["post", "event", "data", "type", "wait", "close"]
+CAPABILITIES = ["post", "event", "data", "type", "time", "wait", "close"]
 numbers = itertools.count(1)
 
 
@@ -44,7 +44,9 @@ def perform(number, steps, messages):
     for step, (data, fields) in zip(steps, messages):
         if step["do"] == "wait":
             time.sleep(step["ms"] / 1000)
-        if step["do"] == "event":
+        if step["do"] == "time":
+            data = str(time.time_ns() // 1000)
+        if step["do"] in ("event", "time"):
             ask("POST", f"/echo/publish/{number}", data, **fields).read()
     ask("DELETE", f"/echo/publish/{number}").read()
 

@@ -2,9 +2,11 @@
 import "reflect-metadata";
 import { Body, Controller, Get, Headers, HttpCode, Module, RequestMethod, Sse } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
-import { concatMap, delay, from, ignoreElements, interval, map, of } from "rxjs";
+import { concatMap, defer, delay, finalize, from, ignoreElements, interval, map, of } from "rxjs";
 
-const CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "wait", "close"];
+const CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "time", "wait", "close"];
+
+let active = 0;
 
 class Ticks {
   index() {
@@ -17,18 +19,24 @@ class Ticks {
   }
 
   capabilities() {
-    return { echo: 1, server: "nestjs", capabilities: CAPABILITIES };
+    return { echo: 1, server: "nestjs", capabilities: CAPABILITIES, active_streams: active };
   }
 
   // The echo contract: each event is a MessageEvent of NestJS.
   echo({ steps }) {
-    return from(steps).pipe(
+    const performed = from(steps).pipe(
       concatMap(({ do: what, ms, text, event, ...message }) => {
         if (what === "event") return of({ ...message, type: event });
+        if (what === "time") return of({ data: String(Date.now() * 1000) });
         if (what === "comment") return of({ comment: text });
         return what === "wait" ? of(ms).pipe(delay(ms), ignoreElements()) : [];
       }),
+      finalize(() => (active -= 1)),
     );
+    return defer(() => {
+      active += 1;
+      return performed;
+    });
   }
 }
 

@@ -54,7 +54,9 @@ function events(req, res) {
   res.on("close", () => clients.delete(res));
 }
 
-const CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "wait", "close", "abort", "status"];
+const CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "time", "wait", "close", "abort", "status"];
+
+let active = 0;
 
 // The echo contract: performs a script.
 async function echo(req, res) {
@@ -73,9 +75,12 @@ async function echo(req, res) {
   }
   res.writeHead(200, HEAD);
   res.flushHeaders();
+  active += 1;
+  res.on("close", () => (active -= 1));
   for (const [index, step] of steps.entries()) {
     if (step.do === "wait") await sleep(step.ms);
     if (step.do === "abort") return res.destroy();
+    if (step.do === "time") res.write(format({ data: String(Date.now() * 1000) }));
     if (written[index]) res.write(written[index]);
   }
   res.end();
@@ -90,7 +95,8 @@ createServer((req, res) => {
   } else if (pathname === "/echo" && req.method === "POST") {
     echo(req, res);
   } else if (pathname === "/echo") {
-    const document = { echo: 1, server: `node ${process.version}`, capabilities: CAPABILITIES };
+    const server = `node ${process.version}`;
+    const document = { echo: 1, server, capabilities: CAPABILITIES, active_streams: active };
     res.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(document));
   } else if (pathname === "/") {
     res.writeHead(200, { "Content-Type": "text/plain" }).end("ticks are at /events\n");

@@ -79,6 +79,8 @@ def publish_to_one(channel, **stream):
 def perform(channel, steps, contents):
     for step, content in zip(steps, contents):
         time.sleep(step.get("ms", 0) / 1000)
+        if step["do"] == "time":
+            content = event(str(time.time_ns() // 1000))
         if content:
             publish_to_one(channel, content=content)
     publish_to_one(channel, action="close")
@@ -90,7 +92,7 @@ def content(step):
     return event(**{name: value for name, value in step.items() if name != "do"}) if step["do"] == "event" else None
 
 
-CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "wait", "close", "status"]
+CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "time", "wait", "close", "status"]
 scripts = itertools.count(1)
 
 

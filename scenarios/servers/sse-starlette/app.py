@@ -1,6 +1,7 @@
 """Ticks from an async generator; a client that comes back is continued after its Last-Event-ID."""
 
 import asyncio
+import time
 
 from sse_starlette import EventSourceResponse, JSONServerSentEvent, ServerSentEvent
 from starlette.applications import Starlette
@@ -23,7 +24,10 @@ async def events(request):
     return EventSourceResponse(ticks(last))
 
 
-CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "wait", "close", "status"]
+CAPABILITIES = ["post", "event", "data", "type", "id", "retry", "comment", "time", "wait", "close", "status"]
+
+
+active = 0
 
 
 def message(step):
@@ -36,7 +40,7 @@ def message(step):
 async def echo(request):
     """The echo contract."""
     if request.method == "GET":
-        return JSONResponse({"echo": 1, "server": "sse-starlette", "capabilities": CAPABILITIES})
+        return JSONResponse({"echo": 1, "server": "sse-starlette", "capabilities": CAPABILITIES, "active_streams": active})
     steps = (await request.json())["steps"]
     if steps[0]["do"] == "status":
         return Response(status_code=steps[0]["code"])
@@ -49,10 +53,17 @@ async def echo(request):
         return PlainTextResponse(f"{error}\n", status_code=422)
 
     async def performed():
-        for step, each in zip(steps, messages):
-            await asyncio.sleep(step.get("ms", 0) / 1000)
-            if each:
-                yield each
+        global active
+        active += 1
+        try:
+            for step, each in zip(steps, messages):
+                await asyncio.sleep(step.get("ms", 0) / 1000)
+                if step["do"] == "time":
+                    each = ServerSentEvent(str(time.time_ns() // 1000))
+                if each:
+                    yield each
+        finally:
+            active -= 1
 
     return EventSourceResponse(performed())
 

@@ -7,7 +7,12 @@ use actix_web::{
 use actix_web_lab::sse::{Data, Event, Sse};
 use futures_util::{Stream, StreamExt as _, stream};
 use serde_json::{Value, json};
-use std::{convert::Infallible, io, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::{Duration, SystemTime},
+};
 
 fn ticks(last: u64) -> impl Stream<Item = Result<Event, Infallible>> {
     let clock = tokio::time::interval(Duration::from_millis(200));
@@ -25,11 +30,39 @@ async fn events(request: HttpRequest) -> impl Responder {
     Sse::from_stream(ticks(last.unwrap_or(0))).with_keep_alive(Duration::from_secs(15))
 }
 
+/// Event streams of the echo endpoint that are being sent.
+static ACTIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts a stream until it is dropped.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        ACTIVE.fetch_add(1, Relaxed);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        ACTIVE.fetch_sub(1, Relaxed);
+    }
+}
+
 async fn capabilities() -> impl Responder {
     let all = [
-        "post", "event", "data", "type", "id", "comment", "wait", "close", "status",
+        "post", "event", "data", "type", "id", "comment", "time", "wait", "close", "status",
     ];
-    Json(json!({ "echo": 1, "server": "actix-web-lab", "capabilities": all }))
+    let active = ACTIVE.load(Relaxed);
+    Json(
+        json!({ "echo": 1, "server": "actix-web-lab", "capabilities": all, "active_streams": active }),
+    )
+}
+
+/// Microseconds since 1970.
+fn now() -> String {
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    since.as_micros().to_string()
 }
 
 /// The echo contract: every step is an event of the library, whose events have data and no retry.
@@ -54,6 +87,7 @@ async fn echo(request: HttpRequest, Json(mut script): Json<Value>) -> HttpRespon
         let text = |name: &str| step[name].as_str().map(str::to_owned);
         match step["do"].as_str()? {
             "wait" => tokio::time::sleep(Duration::from_millis(step["ms"].as_u64()?)).await,
+            "time" => return Some(Ok(Data::new(now()).into())),
             "comment" => return Some(Ok::<_, Infallible>(Event::Comment(text("text")?.into()))),
             "event" => {
                 let mut data = Data::new(text("data")?);
@@ -68,6 +102,10 @@ async fn echo(request: HttpRequest, Json(mut script): Json<Value>) -> HttpRespon
             _ => {}
         }
         None
+    });
+    let counted = Counted::new();
+    let performed = performed.inspect(move |_| {
+        let _ = &counted;
     });
     Sse::from_stream(performed).respond_to(&request)
 }

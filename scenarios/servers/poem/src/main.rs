@@ -11,7 +11,11 @@ use poem::{
     },
 };
 use serde_json::{Value, json};
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::{Duration, SystemTime},
+};
 
 fn ticks(last: u64) -> impl Stream<Item = Event> {
     let clock = tokio::time::interval(Duration::from_millis(200));
@@ -30,16 +34,45 @@ fn events(headers: &HeaderMap) -> SSE {
     SSE::new(ticks(last.unwrap_or(0))).keep_alive(Duration::from_secs(15))
 }
 
+/// Event streams of the echo endpoint that are being sent.
+static ACTIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts a stream until it is dropped.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        ACTIVE.fetch_add(1, Relaxed);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        ACTIVE.fetch_sub(1, Relaxed);
+    }
+}
+
 #[handler]
 fn capabilities() -> Json<Value> {
     let all = [
-        "post", "event", "data", "type", "id", "retry", "wait", "close", "status",
+        "post", "event", "data", "type", "id", "retry", "time", "wait", "close", "status",
     ];
-    Json(json!({ "echo": 1, "server": "poem", "capabilities": all }))
+    let active = ACTIVE.load(Relaxed);
+    Json(json!({ "echo": 1, "server": "poem", "capabilities": all, "active_streams": active }))
+}
+
+/// Microseconds since 1970.
+fn now() -> String {
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    since.as_micros().to_string()
 }
 
 /// An event of the library is a message, or a reconnection time alone.
 fn performed(step: &Value) -> Vec<Event> {
+    if step["do"] == "time" {
+        return vec![Event::message(now())];
+    }
     let text = |name: &str| step[name].as_str();
     let retry = step["retry"].as_u64().map(Event::retry);
     let message = text("data").map(|data| {
@@ -71,7 +104,11 @@ fn echo(Json(mut script): Json<Value>) -> Response {
         }
         stream::iter(performed(&step))
     });
-    SSE::new(performed.flatten()).into_response()
+    let counted = Counted::new();
+    let performed = performed.flatten().inspect(move |_| {
+        let _ = &counted;
+    });
+    SSE::new(performed).into_response()
 }
 
 #[handler]
