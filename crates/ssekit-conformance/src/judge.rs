@@ -246,7 +246,7 @@ fn summary(case: &Case<'_>, answer: &Answer, checks: &[Finding], gate: Level) ->
 fn quiet(case: &Case<'_>) -> String {
     let limit = case.main().filter(|main| main.end.kind == EndKind::Limit);
     if let Some(main) = limit {
-        let mib = main.body.len() as f64 / f64::from(1 << 20);
+        let mib = main.stream().len() as f64 / f64::from(1 << 20);
         return format!(" No event came in the first {mib:.1} MiB, where ssekit stopped reading.");
     }
     if case.ended_by_server() {

@@ -188,11 +188,11 @@ impl Arguments {
 
     /// Makes the check as often as asked, and reports what was seen even if interrupted.
     async fn repeated(&self, target: &Target, baseline: &Accepted) -> Result<ExitCode, Failure> {
-        let mut runs: Vec<Checked> = Vec::new();
+        let mut runs = Runs::default();
         let mut stopped = false;
         // One for all runs: a signal between two waits must not be lost.
         let mut interrupt = Interrupt::listen()?;
-        while runs.len() < usize::from(self.repeat) && !stopped {
+        while runs.records.len() < usize::from(self.repeat) && !stopped {
             let run = match target {
                 Target::Running(url) => {
                     let options = self.options(url.clone())?;
@@ -204,18 +204,17 @@ impl Arguments {
                 Ok((checked, was_stopped)) => {
                     stopped = was_stopped;
                     // A run that was cut short shows less than the target has to show.
-                    if !stopped || runs.is_empty() {
+                    if !stopped || runs.records.is_empty() {
                         runs.push(checked);
                     }
                 }
-                Err(Failure::Interrupted(_)) if !runs.is_empty() => stopped = true,
+                Err(Failure::Interrupted(_)) if !runs.records.is_empty() => stopped = true,
                 Err(failure) => return Err(failure),
             }
         }
-        let told = worst(&runs).map(|checked| checked.observation.clone());
-        let records = runs.into_iter().map(|checked| checked.record).collect();
         // A run is made at least once.
-        let (Some(mut record), Some(observation)) = (CheckRecord::of_runs(records), told) else {
+        let (Some(mut record), Some(observation)) = (CheckRecord::of_runs(runs.records), runs.seen)
+        else {
             return Err(Failure::Internal("no run was made".into()));
         };
         if stopped {
@@ -327,8 +326,23 @@ fn why_unanswered(record: &CheckRecord, observation: &Observation) -> String {
     format!("{}: {detail}", record.target)
 }
 
-/// The run worth saving: the first in which something was found, or the first.
-fn worst(runs: &[Checked]) -> Option<&Checked> {
-    let found = |checked: &&Checked| checked.record.outcome == CheckOutcome::Nonconformant;
-    runs.iter().find(found).or(runs.first())
+/// The runs made so far.
+#[derive(Default)]
+struct Runs {
+    records: Vec<CheckRecord>,
+    /// What is worth saving: seen by the first run in which something was found, or by the first. The
+    /// others may be tens of MiB each, and are let go.
+    seen: Option<Observation>,
+    found: bool,
+}
+
+impl Runs {
+    fn push(&mut self, checked: Checked) {
+        let found = checked.record.outcome == CheckOutcome::Nonconformant;
+        if self.seen.is_none() || found && !self.found {
+            self.seen = Some(checked.observation);
+        }
+        self.found |= found;
+        self.records.push(checked.record);
+    }
 }

@@ -1,5 +1,7 @@
 //! Where the answer of a check goes: standard output and files.
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum as _};
@@ -97,17 +99,25 @@ impl AnswerArguments {
             write(&report.path, &text)?;
         }
         if let (Some(path), Some(seen)) = (&self.save, seen) {
-            let text = seen.to_json();
-            let text = text.map_err(|error| Failure::Internal(error.to_string()))?;
-            write(path, &(text + "\n"))?;
+            save(path, seen).map_err(|error| unwritable(path, &error))?;
         }
         Ok(())
     }
 }
 
+/// Writes what was seen as it becomes JSON, which may be many times ten MiB.
+fn save(path: &Path, seen: &Observation) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    serde_json::to_writer(&mut file, seen)?;
+    file.write_all(b"\n")?;
+    file.flush()
+}
+
 pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text).map_err(|error| {
-        let cause = input::cause(&error);
-        Failure::Usage(format!("cannot write {}: {cause}", path.display()))
-    })
+    std::fs::write(path, text).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    let cause = input::cause(error);
+    Failure::Usage(format!("cannot write {}: {cause}", path.display()))
 }
