@@ -6,11 +6,11 @@ mod origin;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use origin::{Origin, Visit, above, made, order, stats, tick};
+use origin::{Origin, PATIENT, Visit, above, made, order, stats, tick};
 use ssekit_record::{LoadRecord, Verdict};
 
 const MS: Duration = Duration::from_millis(1);
@@ -188,7 +188,10 @@ fn churn_and_drain_end_streams_as_planned() {
     let origin = Origin::start(tick);
     let record = measured(&format!(
         "[target]\nurl = \"http://{}/events\"\n[[phase]]\nkind = \"ramp\"\nto = 6\nover = \"50ms\"\n\
-         [[phase]]\nkind = \"hold\"\nfor = \"1s\"\nchurn = \"10/s\"\n[[phase]]\nkind = \"drain\"\nover = \"500ms\"\n",
+         [[phase]]\nname = \"all-open\"\nkind = \"hold\"\nfor = \"1s\"\n\
+         [[phase]]\nname = \"churn\"\nkind = \"hold\"\nfor = \"1s\"\nchurn = \"10/s\"\n\
+         [[phase]]\nname = \"all-open-again\"\nkind = \"hold\"\nfor = \"1s\"\n\
+         [[phase]]\nkind = \"drain\"\nover = \"500ms\"\n{PATIENT}",
         origin.address
     ));
     assert_eq!(record.streams.planned, 16);
@@ -204,16 +207,19 @@ fn churn_and_drain_end_streams_as_planned() {
 }
 
 /// A hub: what is posted to a topic goes to its subscribers.
-fn hub(held: Duration) -> Origin {
-    hub_that_withholds(held, |_, _| false)
+fn hub(held: Duration, readers: usize) -> Origin {
+    hub_that_withholds(held, readers, |_, _| false)
 }
 
-/// A hub that keeps some events from some subscribers of their topic, by id and place.
+/// A hub that keeps some events from some subscribers of their topic, by id and place. It takes nothing
+/// before it has so many subscribers in all: on a busy machine they may come later than publications.
 fn hub_that_withholds(
     held: Duration,
+    readers: usize,
     withholds: impl Fn(u64, usize) -> bool + Send + Sync + 'static,
 ) -> Origin {
-    let topics: Arc<Mutex<BTreeMap<String, Vec<Sender<String>>>>> = Arc::default();
+    type Topics = BTreeMap<String, Vec<Sender<String>>>;
+    let hub: Arc<(Mutex<Topics>, Condvar)> = Arc::default();
     let ids = AtomicU64::new(0);
     Origin::start(move |visit| {
         let line = visit.request.lines().next().unwrap_or_default().to_owned();
@@ -222,14 +228,13 @@ fn hub_that_withholds(
             .nth(1)
             .unwrap_or_default()
             .to_owned();
+        let (topics, came) = &*hub;
         if line.starts_with("GET") {
             let (sender, events) = channel();
-            topics
-                .lock()
-                .unwrap()
-                .entry(topic)
-                .or_default()
-                .push(sender);
+            let mut known = topics.lock().unwrap();
+            known.entry(topic).or_default().push(sender);
+            drop(known);
+            came.notify_all();
             visit.open();
             while events.recv().is_ok_and(|event: String| visit.write(&event)) {}
             return;
@@ -238,7 +243,8 @@ fn hub_that_withholds(
         thread::sleep(held);
         let id = ids.fetch_add(1, Ordering::SeqCst) + 1;
         let event = format!("id: {id}\ndata: {data}\n\n");
-        let mut topics = topics.lock().unwrap();
+        let too_few = |known: &mut Topics| known.values().map(Vec::len).sum::<usize>() < readers;
+        let mut topics = came.wait_while(topics.lock().unwrap(), too_few).unwrap();
         for (place, subscriber) in topics.entry(topic).or_default().iter().enumerate() {
             if !withholds(id, place) {
                 let _ = subscriber.send(event.clone());
@@ -251,7 +257,7 @@ fn hub_that_withholds(
 
 #[test]
 fn publications_are_followed_to_every_subscriber_and_a_delay_on_the_way_shows() {
-    let origin = hub(150 * MS);
+    let origin = hub(150 * MS, 5);
     let record = measured(&format!(
         "[target]\nurl = \"http://{0}/topic/{{topic}}\"\n\
          [expect]\nseq = {{ from = \"data\", path = \"/seq\", scope = \"topic\" }}\n\
@@ -261,7 +267,7 @@ fn publications_are_followed_to_every_subscriber_and_a_delay_on_the_way_shows() 
          topics = [\"a\"]\npayload = '{{\"seq\":{{seq}},\"at\":{{intended_us}}}}'\n\
          [[population.phase]]\nkind = \"wait\"\nfor = \"500ms\"\nname = \"quiet\"\n\
          [[population.phase]]\nkind = \"hold\"\nfor = \"1s\"\nname = \"publish\"\n\
-         [[phase]]\nkind = \"ramp\"\nto = 5\nover = \"50ms\"\n[[phase]]\nkind = \"hold\"\nfor = \"2500ms\"\n",
+         [[phase]]\nkind = \"ramp\"\nto = 5\nover = \"50ms\"\n[[phase]]\nkind = \"hold\"\nfor = \"4s\"\n",
         origin.address
     ));
     assert_eq!(
@@ -288,7 +294,7 @@ fn publications_are_followed_to_every_subscriber_and_a_delay_on_the_way_shows() 
 
 #[test]
 fn an_event_is_due_at_the_streams_of_its_topic_alone_and_one_withheld_is_missed() {
-    let origin = hub_that_withholds(Duration::ZERO, |id, subscriber| {
+    let origin = hub_that_withholds(Duration::ZERO, 12, |id, subscriber| {
         id % 5 == 0 && subscriber == 0
     });
     let record = measured(&format!(
