@@ -239,6 +239,28 @@ fn what_takes_too_long_is_counted_and_not_dropped() {
 }
 
 #[test]
+fn a_window_sees_streams_that_wait_in_vain() {
+    let origin = Origin::start(|visit| {
+        visit.open();
+        if visit.number % 2 == 0 {
+            visit.event(1);
+        }
+        visit.linger();
+    });
+    let quick = origin
+        .quick(4, 1000 * MS)
+        .with("[[threshold]]\nmetric = \"first_event\"\nexpr = \"p90 < 900ms\"\nwindow = \"1s\"");
+    let record = measured(&quick);
+    let result = &record.thresholds[0];
+    assert!(result.fails() && !result.no_data, "{}", result.detail);
+    assert!(
+        result.detail.contains("2 streams that waited in vain"),
+        "{}",
+        result.detail
+    );
+}
+
+#[test]
 fn refusals_are_counted_by_cause() {
     let origin = Origin::start(|visit| match visit.number % 5 {
         0 => {
