@@ -144,6 +144,25 @@ fn empty_and_non_ascii_ids_get_the_stream() {
 }
 
 #[test]
+fn an_answer_that_waits_for_other_streams_is_no_refusal_of_the_id() {
+    let hung = || Sample::silence(EndKind::TimedOut, 2000).by(Probe::ResumeEmpty);
+    let parallel = |head_ms: u64| {
+        let sample = Sample::slices([(head_ms + 1, "data: a\n\n")]).head_at(head_ms);
+        sample
+            .end(EndKind::Left, head_ms + 500)
+            .by(Probe::Parallel1)
+    };
+    let judge = |samples: [Sample; 3]| finding("resume.empty-absent", samples);
+    let waiting = judge([main_to(5), hung(), parallel(1_800)]);
+    assert_eq!(waiting.verdict, Unverified);
+    // Where others are answered at once, the id is what is not.
+    assert_eq!(judge([main_to(5), hung(), parallel(300)]).verdict, Warn);
+    // An answer is an answer.
+    let refused = refused(Probe::ResumeEmpty, 400);
+    assert_eq!(judge([main_to(5), refused, parallel(1_800)]).verdict, Warn);
+}
+
+#[test]
 fn reflections_warn_unless_they_are_quoted() {
     let judge = |stream: &str| {
         let sample = Sample::stream(stream).by(Probe::ResumeMarker);
