@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use ssekit_record::{
     Capture, Chunk, Connection, End, EndKind, Fault, FaultKind, Field, Goaway, Head, Request,
-    Transcript,
+    Slice, Transcript,
 };
 
 use crate::client::{Glimpse, Observer, Seen};
@@ -14,6 +14,8 @@ use crate::head_reader::RawHead;
 use crate::options::Limits;
 use crate::redirect::{Judgement, Trail};
 
+/// Bytes of coded content that are decoded at a time: 1 MiB comes of so many in gzip, at most.
+const CODED_PART: usize = 1024;
 /// Faults kept of one kind: a thousand bad chunks tell no more than these.
 const FAULTS_PER_KIND: usize = 16;
 
@@ -238,7 +240,26 @@ impl<'o> Recorder<'o> {
         }
     }
 
+    /// Undoes the coding of what one read brought, in parts of which a small one may become much: the
+    /// observer may have seen enough long before the last.
     fn content(&mut self, bytes: &[u8], offset: u64, at_us: u64) {
+        let was_over = self.is_over();
+        let content = self.transcript.content.as_ref();
+        let before = content.map_or(0, |content| content.slices.len());
+        let mut at = offset;
+        for part in bytes.chunks(CODED_PART) {
+            self.part(part, at, at_us);
+            if self.is_over() && !was_over {
+                break;
+            }
+            at += part.len() as u64;
+        }
+        if let Some(content) = &mut self.transcript.content {
+            join_from(&mut content.slices, before);
+        }
+    }
+
+    fn part(&mut self, bytes: &[u8], offset: u64, at_us: u64) {
         let (Some(decoder), Some(content)) = (&mut self.decoder, &mut self.transcript.content)
         else {
             return;
@@ -338,6 +359,15 @@ impl<'o> Recorder<'o> {
             self.transcript.end = end;
         }
         (self.transcript, self.next)
+    }
+}
+
+/// Makes one slice of those from this one on: what came of one read.
+fn join_from(slices: &mut Vec<Slice>, first: usize) {
+    let len = slices.iter().skip(first).map(|slice| slice.len).sum();
+    if let Some(slice) = slices.get_mut(first) {
+        slice.len = len;
+        slices.truncate(first + 1);
     }
 }
 

@@ -67,12 +67,13 @@ fn a_line_without_an_end_takes_little_memory() {
         );
         assert!(most_kib() < MOST_KIB, "check: {} KiB", most_kib());
     }
-    let url = endless();
-    let mut watch = Command::new(env!("CARGO_BIN_EXE_ssekit"));
-    let watched = watch.args(["watch", "--full", &url]).output().unwrap();
-    let shown = String::from_utf8_lossy(&watched.stdout);
-    assert!(shown.contains("line longer than 16777216 bytes"), "{shown}");
-    assert!(most_kib() < MOST_KIB, "watch: {} KiB", most_kib());
+    for url in [endless(), endless_bomb()] {
+        let mut watch = Command::new(env!("CARGO_BIN_EXE_ssekit"));
+        let watched = watch.args(["watch", "--full", &url]).output().unwrap();
+        let shown = String::from_utf8_lossy(&watched.stdout);
+        assert!(shown.contains("line longer than 16777216 bytes"), "{shown}");
+        assert!(most_kib() < MOST_KIB, "watch: {} KiB", most_kib());
+    }
 }
 
 #[test]
