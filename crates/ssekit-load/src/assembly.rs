@@ -6,7 +6,8 @@ mod series;
 use std::collections::BTreeMap;
 
 use ssekit_record::{
-    Aborted, Capacity, Interval as Row, Live, LoadRecord, SearchEnd, StepShare, ThresholdResult,
+    Aborted, Capacity, Interval as Row, Live, LoadRecord, PopulationScope, SearchEnd, StepShare,
+    ThresholdResult,
 };
 
 pub(crate) use self::draft::by_name;
@@ -18,6 +19,7 @@ use crate::finding;
 use crate::health;
 use crate::job::Job;
 use crate::knee::{Knee, Lateness};
+use crate::scope::named;
 use crate::shift::Interval;
 use crate::tally::Tally;
 
@@ -115,15 +117,15 @@ impl<'a> Assembly<'a> {
         Some((row, step))
     }
 
-    /// Whether the run is to end before its plan does: the search has found the knee, or a threshold
-    /// ends it.
+    /// Whether the run is to end before its plan does: the search has found the knee, a threshold ends it,
+    /// or whoever judges all parts of it.
     pub fn is_over(&self) -> bool {
-        self.search_end().is_some() || self.aborted.is_some()
+        self.search_end().is_some() || self.aborted.is_some() || self.job.ruled().is_some()
     }
 
     /// How the search ended, if it did before its last step.
     pub fn search_end(&self) -> Option<SearchEnd> {
-        self.search_end.or_else(|| self.job.ruled())
+        self.search_end.or_else(|| self.job.search_ruled())
     }
 
     fn search(&mut self, phase: usize, sums: &[Tally], parts: &[Interval]) -> Option<StepShare> {
@@ -151,7 +153,7 @@ impl<'a> Assembly<'a> {
         let job = self.job;
         let Some(knee) = &mut self.knee else { return };
         knee.put(step);
-        if job.ruling.is_none() {
+        if !job.is_part_of_search() {
             let is_over = self.capacity(&self.rows, &|name| is_judged(job, name));
             let is_over = is_over.is_some_and(|capacity| capacity.is_over());
             self.search_end = self
@@ -187,14 +189,23 @@ impl<'a> Assembly<'a> {
         Some(capacity)
     }
 
-    /// Looks whether a threshold ends the run.
+    /// Looks whether a threshold ends the run, unless whoever knows all parts of it does.
     fn abort(&mut self) {
-        let job = self.job;
-        if !job.may_abort() || self.aborted.is_some() || self.end_us >= job.length_us() {
-            return;
+        if self.job.ruling.is_none() && self.may_abort() {
+            let results = self.judged();
+            self.abort_by(results);
         }
+    }
+
+    /// Whether a threshold may end the run after the newest interval.
+    pub fn may_abort(&self) -> bool {
+        self.job.may_abort() && self.aborted.is_none() && self.end_us < self.job.length_us()
+    }
+
+    /// Ends the run where one of these thresholds, judged on what came so far, does.
+    pub fn abort_by(&mut self, results: Vec<ThresholdResult>) {
         let at_us = self.end_us;
-        let mut results = self.judged().into_iter();
+        let mut results = results.into_iter();
         let broken = results.find(|result| result.threshold.aborts(result, at_us));
         self.aborted = broken.map(|result| {
             let aborted = Aborted {
@@ -204,6 +215,19 @@ impl<'a> Assembly<'a> {
             };
             (aborted, result)
         });
+    }
+
+    /// The threshold that ended the run, if one did, and how it was judged then.
+    pub fn aborted(&self) -> Option<&(Aborted, ThresholdResult)> {
+        self.aborted.as_ref()
+    }
+
+    /// What streams waited for at the end of the newest interval, for whoever knows all parts of the run.
+    pub fn waited(&self) -> Vec<PopulationScope> {
+        if self.job.ruling.is_none() {
+            return Vec::new();
+        }
+        named(self.job, &self.waiting, &|name| is_judged(self.job, name))
     }
 
     fn watch(&mut self, part: &Interval, length_us: u64) {
@@ -271,7 +295,7 @@ impl<'a> Assembly<'a> {
         self.waiting.clear();
         let (mut record, run) = self.draft(peak, &|_| true);
         self.cut_short(&mut record, interrupted);
-        if self.job.ruling.is_some() {
+        if self.job.is_part_of_search() {
             // Whoever rules has the steps of all parts.
             record.capacity = None;
         }

@@ -32,7 +32,7 @@ pub(crate) struct Ending {
 pub(crate) fn judge(record: &mut LoadRecord, job: &Job, run: &Tally, ending: Ending) {
     record.findings.extend(burst(job, run));
     record.findings.extend(shared(job, run));
-    if job.ruling.is_none() {
+    if !job.is_part_of_search() {
         record.findings.extend(lateness(record, job));
     }
     record.findings.extend(generator(record, job, run, &ending));
@@ -45,7 +45,7 @@ pub(crate) fn judge(record: &mut LoadRecord, job: &Job, run: &Tally, ending: End
         .map(|threshold| threshold.evaluate(record))
         .collect();
     if let Some((aborted, result)) = ending.aborted {
-        abort(record, aborted, result);
+        record.abort(aborted, result);
     }
     if record.has_no_data() {
         record.findings.push(LoadFinding {
@@ -70,26 +70,6 @@ fn beyond(job: &Job, run: &Tally) -> Option<LoadFinding> {
              is as long, it was longer."
         ),
     })
-}
-
-/// A threshold ended the run. What came between that and the end does not mend it.
-fn abort(record: &mut LoadRecord, aborted: Aborted, result: ThresholdResult) {
-    let mut results = record.thresholds.iter_mut();
-    let known = results.find(|known| known.threshold == result.threshold);
-    if let Some(known) = known.filter(|known| known.verdict == Verdict::Pass) {
-        *known = result;
-    }
-    record.findings.push(LoadFinding {
-        id: "run.aborted".into(),
-        verdict: Verdict::Fail,
-        detail: format!(
-            "{} did not hold after {:.1} s ({}), and ended the run.",
-            aborted.threshold,
-            aborted.at_us as f64 / 1e6,
-            aborted.detail
-        ),
-    });
-    record.aborted = Some(aborted);
 }
 
 /// What is wrong with a search for capacity, if anything is.

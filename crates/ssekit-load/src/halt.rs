@@ -1,4 +1,4 @@
-//! Who may end a run before its plan is over: the user, the run itself, and who judges its search.
+//! Who may end a run before its plan is over: the user, the run itself, and who judges all parts of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

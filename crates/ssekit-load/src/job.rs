@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ssekit_record::{ScenarioSummary, SearchEnd, Shard, Threshold};
+use ssekit_record::{RunEnd, ScenarioSummary, SearchEnd, Shard, Threshold};
 use ssekit_scenario::load::Demand;
 
 use crate::precision::Precision;
@@ -48,7 +48,7 @@ pub struct Job {
     pub storms: Vec<Storm>,
     /// The search for capacity, if the plan has one.
     pub search: Option<Search>,
-    /// Who says that the search is over, where this is a part of it.
+    /// Who says that the run is over before its plan, where others make parts of it and this one cannot know.
     pub ruling: Option<Ruling>,
     /// Populations that publish.
     pub publishers: Vec<Publisher>,
@@ -209,9 +209,23 @@ impl Job {
         })
     }
 
-    /// How the search ended, where somebody else judges it.
-    pub(crate) fn ruled(&self) -> Option<SearchEnd> {
+    /// How somebody else ended the run, who judges all parts of it.
+    pub(crate) fn ruled(&self) -> Option<RunEnd> {
         self.ruling.as_ref().and_then(Ruling::given)
+    }
+
+    /// How the search ended, where somebody else judges it.
+    pub(crate) fn search_ruled(&self) -> Option<SearchEnd> {
+        match self.ruled() {
+            Some(RunEnd::Search(end)) => Some(end),
+            Some(RunEnd::Abort) | None => None,
+        }
+    }
+
+    /// Whether this is a part of a search that ends by itself, whose steps somebody else judges.
+    pub(crate) fn is_part_of_search(&self) -> bool {
+        let ends = |search: &Search| search.stop_on.is_some();
+        self.ruling.is_some() && self.search.as_ref().is_some_and(ends)
     }
 
     /// Starts of this shard that are due before a time.

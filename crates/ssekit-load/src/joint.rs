@@ -1,12 +1,12 @@
 //! A run that several processes make, while it goes on: the sum of what they tell, and where a search for
-//! capacity ends by it.
+//! capacity or a threshold ends it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use ssekit_record::{
-    LoadCounts, LoadRecord, Phase, PopulationScope, Scope, SearchEnd, Snapshot, StepShare,
-    ThresholdResult,
+    Aborted, LoadCounts, LoadRecord, Phase, PopulationScope, RunEnd, Scope, SearchEnd, Snapshot,
+    StepShare, ThresholdResult,
 };
 
 use crate::assembly::Assembly;
@@ -18,7 +18,8 @@ use crate::run::Progress;
 
 /// Adds up what the processes of a run tell, interval by interval: histograms are added, and no
 /// percentile is averaged. An interval is shown when all that still run have told it. A step of a search
-/// counts when all processes have told theirs, and is judged as that of a run of one process is.
+/// counts when all processes have told theirs, and is judged as that of a run of one process is; so are
+/// thresholds with `abort`, after each interval that all processes have made to its end.
 pub struct Joint<'a> {
     job: &'a Job,
     processes: Vec<Process>,
@@ -73,10 +74,18 @@ impl<'a> Joint<'a> {
         }
     }
 
-    /// How the search for capacity ended, as soon as it has: then the processes are to end too. It ends as
-    /// well when one of them has left before the plan was over, as a threshold with `abort` lets it, for no
-    /// further step can be judged.
-    pub fn search_end(&self) -> Option<SearchEnd> {
+    /// How the run ended before its plan, as soon as it has: then the processes are to end too.
+    pub fn end(&self) -> Option<RunEnd> {
+        if let Some(end) = self.assembly.search_end() {
+            return Some(RunEnd::Search(end));
+        }
+        let aborted = self.assembly.aborted().map(|_| RunEnd::Abort);
+        aborted.or_else(|| self.abandoned().map(RunEnd::Search))
+    }
+
+    /// A search ends as well when a process has left before the plan was over, for no further step can be
+    /// judged.
+    fn abandoned(&self) -> Option<SearchEnd> {
         let ends = self.job.search.as_ref()?.stop_on.is_some();
         let length_us = self.job.length_us();
         let mut processes = self.processes.iter();
@@ -85,12 +94,17 @@ impl<'a> Joint<'a> {
             step: 0,
             saturated: false,
         };
-        let end = self.assembly.search_end();
-        end.or_else(|| (ends && has_left).then_some(abandoned))
+        (ends && has_left).then_some(abandoned)
     }
 
     /// Puts what a search has shown into the sum of the records of all processes, before that is judged.
-    pub fn conclude(&self, record: &mut LoadRecord) {
+    /// Gives the threshold that ended the run, if one did, and how it was judged then.
+    pub fn conclude(&self, record: &mut LoadRecord) -> Option<(Aborted, ThresholdResult)> {
+        self.conclude_search(record);
+        self.assembly.aborted().cloned()
+    }
+
+    fn conclude_search(&self, record: &mut LoadRecord) {
         let Some(search) = &self.job.search else {
             return;
         };
@@ -119,12 +133,15 @@ impl<'a> Joint<'a> {
 
     fn show(&mut self, sink: &mut dyn FnMut(Progress<'_>)) {
         let mut sum: Option<ssekit_record::Interval> = None;
-        let mut shares = Vec::new();
+        let (mut shares, mut waiting) = (Vec::new(), Vec::new());
+        let mut spans = Vec::new();
         for process in &mut self.processes {
             let Some(mut next) = process.waiting.pop_front() else {
                 continue;
             };
             let row = std::mem::take(&mut next.row);
+            spans.push((row.start_us, row.end_us));
+            add_populations(&mut waiting, &next.waiting);
             match &mut sum {
                 Some(sum) => sum.add(&row),
                 None => sum = Some(row),
@@ -147,8 +164,19 @@ impl<'a> Joint<'a> {
                 process.last.rss_bytes
             };
         }
-        let judged = (errors.clone(), disconnects.clone());
+        let so_far = SoFar {
+            errors: errors.clone(),
+            disconnects: disconnects.clone(),
+            waiting,
+        };
         let (job, length) = (self.job, self.job.length());
+        // What is cut off or missing says nothing of the whole.
+        let is_whole =
+            spans.len() == self.processes.len() && spans.windows(2).all(|pair| pair[0] == pair[1]);
+        if is_whole && self.assembly.may_abort() {
+            let results = judge(job, &mut self.assembly, &self.phases, &so_far);
+            self.assembly.abort_by(results);
+        }
         sink(Progress {
             errors,
             disconnects,
@@ -156,7 +184,8 @@ impl<'a> Joint<'a> {
             elapsed: Duration::from_micros(row.end_us),
             length,
             step: None,
-            judge: &mut || judge(job, &mut self.assembly, &self.phases, &judged),
+            waiting: Vec::new(),
+            judge: &mut || judge(job, &mut self.assembly, &self.phases, &so_far),
             row: &row,
         });
     }
@@ -168,7 +197,7 @@ impl<'a> Joint<'a> {
         };
         let is_whole = shares.len() == self.processes.len()
             && others.iter().all(|other| other.number == first.number);
-        if is_whole && self.assembly.search_end().is_none() {
+        if is_whole && !self.assembly.is_over() {
             let mut step = first.clone();
             others.iter().for_each(|other| step.add(other));
             self.assembly.learn(step);
@@ -198,12 +227,21 @@ impl<'a> Joint<'a> {
     }
 }
 
-/// The thresholds, judged on the sums so far.
+/// What is judged besides the intervals.
+struct SoFar {
+    errors: BTreeMap<String, u64>,
+    disconnects: BTreeMap<String, u64>,
+    /// What streams wait for, by population.
+    waiting: Vec<PopulationScope>,
+}
+
+/// The thresholds, judged on the sums so far. What streams wait for counts as in a run of one process: with
+/// the run and its populations, not with a phase.
 fn judge(
     job: &Job,
     assembly: &mut Assembly<'_>,
     phases: &[Phase],
-    (errors, disconnects): &(BTreeMap<String, u64>, BTreeMap<String, u64>),
+    so_far: &SoFar,
 ) -> Vec<ThresholdResult> {
     assembly.judged_on(|record: &mut LoadRecord| {
         let (mut counts, mut recorded) = (LoadCounts::default(), Scope::default());
@@ -215,13 +253,24 @@ fn judge(
                 add_populations(&mut populations, &phase.populations);
             }
         }
+        for part in &so_far.waiting {
+            counts.add(&part.scope.counts);
+        }
+        if phases.last().is_some_and(|phase| phase.record) {
+            for part in &so_far.waiting {
+                recorded.add(&part.scope);
+            }
+            if job.populations.len() > 1 {
+                add_populations(&mut populations, &so_far.waiting);
+            }
+        }
         record.counts = counts;
         record.metrics = recorded.metrics;
         record.populations = populations;
         record.phases = phases.to_vec();
         record.elapsed_us = phases.last().map_or(0, |phase| phase.end_us);
-        record.errors.clone_from(errors);
-        record.disconnects.clone_from(disconnects);
+        record.errors.clone_from(&so_far.errors);
+        record.disconnects.clone_from(&so_far.disconnects);
         job.thresholds
             .iter()
             .map(|one| one.evaluate(record))

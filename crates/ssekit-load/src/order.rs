@@ -43,7 +43,8 @@ pub struct Order {
     pub workers: Option<usize>,
     /// Processes that share this part; 1 where this one makes it alone.
     pub processes: u32,
-    /// Where this part of a search for capacity learns that it is over, if others make parts of it too.
+    /// Where this part of a run learns that it is over, if other processes make parts of it too and whoever
+    /// started them judges what may end it.
     pub ruling: Option<Ruling>,
 }
 
@@ -64,7 +65,6 @@ impl Order {
         let connections = plan.demand(scenario, Shard::default()).peak_connections;
         let all = plan.populations().iter().enumerate();
         let search = search(&plan);
-        let ends_by_itself = search.as_ref().is_some_and(|one| one.stop_on.is_some());
         let populations: Result<Vec<_>, LoadError> = all
             .map(|(index, population)| {
                 Ok(Population {
@@ -94,7 +94,7 @@ impl Order {
                 .workers
                 .unwrap_or_else(|| Job::workers_for(plan.peak())),
             storms: storms(&plan),
-            ruling: self.ruling.clone().filter(|_| ends_by_itself),
+            ruling: self.ruling.clone(),
             search,
             publishers: self.publishers(&plan)?,
             start_at: scenario

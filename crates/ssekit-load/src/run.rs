@@ -8,7 +8,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use ssekit_record::{LoadFinding, LoadRecord, Snapshot, StepShare, ThresholdResult, Verdict};
+use ssekit_record::{
+    LoadFinding, LoadRecord, PopulationScope, Snapshot, StepShare, ThresholdResult, Verdict,
+};
 
 use crate::assembly::Assembly;
 use crate::clock::Clock;
@@ -43,6 +45,8 @@ pub struct Progress<'a> {
     pub length: Duration,
     /// The step of a search that ended with it, if one did.
     pub step: Option<StepShare>,
+    /// What streams have waited for in vain so far, where this is a part of a run that a threshold may end.
+    pub waiting: Vec<PopulationScope>,
     pub(crate) judge: &'a mut dyn FnMut() -> Vec<ThresholdResult>,
 }
 
@@ -55,6 +59,7 @@ impl Progress<'_> {
             disconnects: self.disconnects.clone(),
             rss_bytes: self.rss_bytes,
             step: self.step.clone(),
+            waiting: self.waiting.clone(),
         }
     }
 
@@ -264,6 +269,7 @@ fn show(
         elapsed: Duration::from_micros(row.end_us),
         length: job.length(),
         step,
+        waiting: assembly.waited(),
         judge: &mut || assembly.judged(),
     });
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use origin::{Origin, PATIENT, Visit, made, order, stats, tick};
 use ssekit_load::{LoadError, Ruling};
-use ssekit_record::{ExitCode, LoadOutcome, LoadRecord, SearchEnd, Verdict};
+use ssekit_record::{ExitCode, LoadOutcome, LoadRecord, RunEnd, SearchEnd, Verdict};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -199,10 +199,10 @@ fn a_part_of_a_search_tells_its_steps_and_ends_when_it_is_told_to() {
     let record = ssekit_load::run(&order.job().unwrap(), &Arc::default(), &mut |progress| {
         steps.extend(progress.snapshot().step);
         if steps.len() == 2 {
-            ruling.give(SearchEnd {
+            ruling.give(RunEnd::Search(SearchEnd {
                 step: 1,
                 saturated: false,
-            });
+            }));
         }
     });
     let record = record.unwrap();

@@ -42,7 +42,7 @@ pub use launched::Launched;
 pub use load::{
     Aborted, Capacity, CapacityStep, EventCounts, FanoutEvent, FanoutSketch, Generator, Interval,
     Live, LoadCounts, LoadFinding, LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope,
-    Recovered, Recovering, ScenarioSummary, Scope, SearchEnd, Shard, Snapshot, Statistics,
+    Recovered, Recovering, RunEnd, ScenarioSummary, Scope, SearchEnd, Shard, Snapshot, Statistics,
     StepResult, StepShare, Storm, StreamCounts,
 };
 pub use metric::{METRICS, Metric, Series, Shape, Unit};

@@ -21,7 +21,7 @@ pub use interval::{Interval, Live};
 pub use metric_value::{MetricValue, Statistics};
 pub(crate) use scope::add_metrics;
 pub use scope::{Phase, PopulationScope, Scope};
-pub use share::{SearchEnd, StepShare};
+pub use share::{RunEnd, SearchEnd, StepShare};
 pub use snapshot::Snapshot;
 pub use storm::{Recovered, Recovering, Storm};
 

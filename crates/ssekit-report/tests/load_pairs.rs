@@ -312,6 +312,7 @@ fn whoever_knows_more_of_the_whole_says_it_before_it_is_judged() {
             verdict: Verdict::Error,
             detail: "At its limit.".into(),
         });
+        None
     };
     let whole = merge::merge_with(vec![shard(0, 1), shard(1, 1)], 0, &mut conclude).unwrap();
     assert_eq!(whole.outcome, LoadOutcome::Invalid);

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use ssekit_record::{LoadRecord, SearchEnd, Shard, Snapshot};
+use ssekit_record::{LoadRecord, RunEnd, Shard, Snapshot};
 use ssekit_report::load;
 
 use crate::failure::Failure;
@@ -24,12 +24,12 @@ const MOST_AT_ONCE: Duration = Duration::from_secs(1);
 /// What a process tells, by its number; nothing when it is over.
 type Told = (usize, Option<Snapshot>);
 
-/// What is done with what a process tells: it is added up, and may end a search.
-pub type Sink<'a> = &'a mut dyn FnMut(usize, Option<Snapshot>) -> Option<SearchEnd>;
+/// What is done with what a process tells: it is added up, and may end the run.
+pub type Sink<'a> = &'a mut dyn FnMut(usize, Option<Snapshot>) -> Option<RunEnd>;
 
 /// Makes a shard of the plan with so many processes, and gives what each of them saw. They begin at this
-/// instant; `port` is that of a server that was started for the run. When `sink` has seen the end of a
-/// search, they end too.
+/// instant; `port` is that of a server that was started for the run. When `sink` says that the
+/// run is over, they end too.
 ///
 /// # Errors
 /// When a process cannot be started, gives no record or is silent: with what it said. Then the others are
@@ -68,7 +68,7 @@ pub fn run(
 /// One child and what it prints.
 struct Worker {
     child: Child,
-    /// Where it is told that a search is over. Its end tells that this process is gone.
+    /// Where it is told that the run is over. Its end tells that this process is gone.
     orders: Option<ChildStdin>,
     out: Option<JoinHandle<String>>,
     said: Option<JoinHandle<String>>,
@@ -134,8 +134,8 @@ impl Worker {
         }
     }
 
-    /// Tells it that the search is over.
-    fn end(&mut self, end: SearchEnd) {
+    /// Tells it that the run is over.
+    fn end(&mut self, end: RunEnd) {
         if let (Some(orders), Ok(line)) = (&mut self.orders, serde_json::to_string(&end)) {
             // One that is gone needs no orders.
             let _ = writeln!(orders, "{line}").and_then(|()| orders.flush());

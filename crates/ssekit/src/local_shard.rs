@@ -3,7 +3,7 @@
 //! A process has a limit of open files; several have several. Each child is told its shard and the
 //! instant to begin in its environment, makes its part with the same arguments, prints a line for each
 //! interval and then its record; the records are merged as those of shards on several machines are. On its
-//! input it learns that a search for capacity is over, and by the end of that, that its parent is gone.
+//! input it learns that the run is over before its plan is, and by the end of that, that its parent is gone.
 
 use std::fmt;
 use std::io::Write as _;
@@ -86,7 +86,7 @@ pub fn tell(snapshot: &Snapshot) -> std::io::Result<()> {
     out.flush()
 }
 
-/// Does from now on as whoever started this process says: ends the search when it is over, and the run when
+/// Does from now on as whoever started this process says: ends the run when it is over, and when
 /// there is nobody any more to say anything.
 ///
 /// # Errors

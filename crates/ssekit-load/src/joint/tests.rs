@@ -60,7 +60,7 @@ fn told(second: u64, gaps: &[u64]) -> Option<Snapshot> {
         errors: [("refused".to_owned(), second)].into(),
         disconnects: BTreeMap::new(),
         rss_bytes: 100,
-        step: None,
+        ..Snapshot::default()
     })
 }
 
@@ -194,7 +194,10 @@ fn searched(
     let mut ends = Vec::new();
     for (process, told) in told {
         joint.take(process, told, &mut |_| {});
-        ends.push(joint.search_end());
+        ends.push(match joint.end() {
+            Some(RunEnd::Search(end)) => Some(end),
+            _ => None,
+        });
     }
     // The record of a run that has not begun.
     let mut record = None;
@@ -296,4 +299,104 @@ fn a_search_ends_when_a_process_has_left_it_and_its_step_does_not_count() {
     let capacity = capacity.unwrap();
     assert_eq!((capacity.steps.len(), capacity.knee), (1, Some(100)));
     assert_eq!(capacity.stopped_by, "interrupted");
+}
+
+/// The whole of two processes: what ended it after each thing told, and what it says then.
+fn aborted(
+    thresholds: &str,
+    told: Vec<(usize, Option<Snapshot>)>,
+) -> (Vec<Option<RunEnd>>, Option<Aborted>) {
+    let job = job(thresholds);
+    let mut joint = Joint::new(&job, 2);
+    let mut ends = Vec::new();
+    for (process, told) in told {
+        joint.take(process, told, &mut |_| {});
+        ends.push(joint.end());
+    }
+    let aborted = joint.assembly.aborted().map(|(aborted, _)| aborted.clone());
+    (ends, aborted)
+}
+
+#[test]
+fn a_threshold_that_ends_the_run_is_judged_on_the_sum() {
+    let run = |thresholds: &str| {
+        let (ends, aborted) = aborted(
+            thresholds,
+            vec![
+                (0, told(0, &[10, 10, 10])),
+                (1, told(0, &[900])),
+                (0, told(1, &[10, 10, 10])),
+                (1, told(1, &[900])),
+            ],
+        );
+        assert_eq!(ends[..1], [None]);
+        (ends[3], aborted.map(|aborted| aborted.at_us))
+    };
+    let abort = |metric: &str, expr: &str| {
+        run(&format!(
+            "[[threshold]]\nmetric = \"{metric}\"\nexpr = \"{expr}\"\nabort = true\n"
+        ))
+    };
+    let ended = |second: u64| (Some(RunEnd::Abort), Some(second * 1_000_000));
+    // No part has such a rate, the whole has it; and the other way about.
+    assert_eq!(abort("received", "rate > 3.5"), (None, None));
+    assert_eq!(abort("received", "rate < 3.5"), ended(1));
+    // The median of one part is beyond.
+    assert_eq!(abort("gap", "p50 < 15us"), (None, None));
+    // Of warm-up there are no samples.
+    assert_eq!(abort("gap", "max < 15us"), ended(2));
+}
+
+#[test]
+fn what_is_cut_off_or_missing_ends_no_run() {
+    let rate = "[[threshold]]\nmetric = \"received\"\nexpr = \"rate > 3.5\"\nabort = true\n";
+    let mut short = told(1, &[900]).unwrap();
+    short.row.end_us -= 700_000;
+    let first = || vec![(0, told(0, &[10, 10, 10])), (1, told(0, &[900]))];
+    let mut cut = first();
+    cut.extend([(0, told(1, &[])), (1, Some(short))]);
+    assert_eq!(aborted(rate, cut).1, None);
+    let mut missing = first();
+    missing.extend([(1, None), (0, told(1, &[10, 10, 10]))]);
+    assert_eq!(aborted(rate, missing).1, None);
+}
+
+#[test]
+fn streams_that_wait_in_vain_in_several_processes_count_with_the_whole() {
+    let waiting = |second: u64, waits: &[u64]| {
+        let scope = Scope {
+            counts: LoadCounts::default(),
+            metrics: [(
+                "first_event_censored".to_owned(),
+                times(waits.iter().copied()),
+            )]
+            .into(),
+        };
+        let mut told = told(second, &[])?;
+        let first = ("first_event".to_owned(), times([10]));
+        told.row.metrics = [first].into();
+        Some(Snapshot {
+            waiting: vec![PopulationScope {
+                population: "streams".into(),
+                scope,
+            }],
+            ..told
+        })
+    };
+    let threshold =
+        "[[threshold]]\nmetric = \"first_event\"\nexpr = \"p50 < 15us\"\nabort = true\n";
+    let run = |one: &[u64], other: &[u64]| {
+        let told = vec![
+            (0, waiting(0, one)),
+            (1, waiting(0, other)),
+            (0, waiting(1, one)),
+            (1, waiting(1, other)),
+        ];
+        aborted(threshold, told).1
+    };
+    // Half of one part alone would be beyond.
+    assert_eq!(run(&[900, 900], &[]), None);
+    let ended = run(&[900, 900], &[900]).unwrap();
+    assert_eq!(ended.at_us, 2_000_000);
+    assert!(ended.detail.contains("3 streams that waited"), "{ended:?}");
 }

@@ -36,12 +36,29 @@ impl Order {
                  goes on: leave --shard out (--processes may stay), or set `until` in the place of `stop_on`",
             );
         }
+        if self.shard.count > 1 && self.ruling.is_none() {
+            self.ends_alike()?;
+        }
         match self.phases().filter_map(most_pending).min() {
             Some(most) if most < u64::from(parts) => refuse(format!(
                 "max_pending is {most}, and the run has {parts} parts (--processes, --shard), each of \
                  which needs at least 1 of it"
             )),
             _ => Ok(()),
+        }
+    }
+
+    /// Whether a threshold that ends a shard would not hold of the whole run either.
+    fn ends_alike(&self) -> Result<(), LoadError> {
+        let thresholds = self.scenario.thresholds().into_iter().enumerate();
+        let mut aborting = thresholds.filter(|(_, threshold)| threshold.abort);
+        match aborting.find(|(_, threshold)| !threshold.expression.breaks_with_a_part()) {
+            Some((index, threshold)) => refuse(format!(
+                "threshold[{index}] ({threshold}) has `abort`, and what a shard measures of it may break \
+                 though the whole run keeps it: leave --shard out (--processes may stay), or `abort`; \
+                 counts, `max <`, `min >` and `rate <` may end a shard"
+            )),
+            None => Ok(()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the processes that share a run tell each other of a search for capacity.
+//! What the processes that share a run tell each other of its end and of a search for capacity.
 
 use std::collections::BTreeMap;
 
@@ -69,7 +69,18 @@ impl StepShare {
     }
 }
 
-/// That a search is over, said to every process that makes a part of it.
+/// That a run is over before its plan is, said to every process that makes a part of it. Not part of a
+/// record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunEnd {
+    /// Its search for capacity has ended.
+    Search(SearchEnd),
+    /// A threshold with `abort` does not hold.
+    Abort,
+}
+
+/// How a search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SearchEnd {
     /// The step that ended it, from 0.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Interval, StepShare};
+use super::{Interval, PopulationScope, StepShare};
 
 /// The newest row of a process that makes a part of a run, and what is known besides. Not part of a
 /// record: both sides are of the same version.
@@ -21,4 +21,8 @@ pub struct Snapshot {
     /// The step of a search that ended with the row, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<StepShare>,
+    /// What streams have waited for in vain so far, of each population and with the metrics that
+    /// thresholds are about; empty where it was not looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<PopulationScope>,
 }

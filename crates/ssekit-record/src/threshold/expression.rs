@@ -33,6 +33,25 @@ impl Expression {
     }
 }
 
+impl Expression {
+    /// Whether the sum of all parts of a run breaks it for good as soon as one part does. A mean, a
+    /// percentile or a share of a part says nothing of the whole; a count that may yet be reached ends
+    /// nothing (see [`super::Threshold::aborts`]).
+    pub fn breaks_with_a_part(&self) -> bool {
+        let is_upper = matches!(self.op, Op::Less | Op::AtMost);
+        match self.stat {
+            Stat::Count => true,
+            Stat::Rate | Stat::Max => is_upper,
+            Stat::Min => matches!(self.op, Op::More | Op::AtLeast),
+            // Of none there may be none in any part.
+            Stat::Ratio | Stat::FracAbove(_) => {
+                matches!(self.op, Op::AtMost | Op::Equal) && self.value <= 0.0
+            }
+            Stat::Quantile(_) | Stat::Mean => false,
+        }
+    }
+}
+
 /// What is taken of samples or counters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Stat {

@@ -433,3 +433,33 @@ fn the_outcome_and_the_exit_code_follow() {
         (LoadOutcome::Fail, ExitCode::Unreachable)
     );
 }
+
+#[test]
+fn what_breaks_with_a_part_is_what_no_other_part_can_mend() {
+    let breaks = |text: &str| {
+        let threshold = Threshold::parse(text).unwrap();
+        threshold.expression.breaks_with_a_part()
+    };
+    for text in [
+        "lost count == 0",
+        "received count < 10",
+        "received count > 10",
+        "received rate < 10",
+        "gap max < 1s",
+        "gap min > 1ms",
+        "gap frac_above:1s == 0",
+    ] {
+        assert!(breaks(text), "{text}");
+    }
+    for text in [
+        "received rate > 10",
+        "received rate == 10",
+        "gap p99 < 1s",
+        "gap mean < 1s",
+        "gap max > 1s",
+        "gap min < 1s",
+        "gap frac_above:1s < 0.1",
+    ] {
+        assert!(!breaks(text), "{text}");
+    }
+}

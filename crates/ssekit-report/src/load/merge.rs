@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ssekit_record::quantity::show_number;
 use ssekit_record::{
-    Capacity, FanoutSketch, Interval, LoadOutcome, LoadRecord, MetricValue, Phase, PopulationScope,
-    Storm, Verdict,
+    Aborted, Capacity, FanoutSketch, Interval, LoadOutcome, LoadRecord, MetricValue, Phase,
+    PopulationScope, Storm, ThresholdResult, Verdict,
 };
 
 /// Why records are no shards of one run.
@@ -51,18 +51,18 @@ pub enum MergeError {
 /// # Errors
 /// When the records are not shards of one run, or too many are missing.
 pub fn merge(shards: Vec<LoadRecord>, allowed: usize) -> Result<LoadRecord, MergeError> {
-    merge_with(shards, allowed, &mut |_| {})
+    merge_with(shards, allowed, &mut |_| None)
 }
 
 /// The same for whoever knows more of the whole run than the shards do, and puts that into the sum before
-/// it is judged.
+/// it is judged; it gives the threshold that ended the run, if one did.
 ///
 /// # Errors
 /// As [`merge`].
 pub fn merge_with(
     mut shards: Vec<LoadRecord>,
     allowed: usize,
-    conclude: &mut dyn FnMut(&mut LoadRecord),
+    conclude: &mut dyn FnMut(&mut LoadRecord) -> Option<(Aborted, ThresholdResult)>,
 ) -> Result<LoadRecord, MergeError> {
     alike(&shards)?;
     // Whatever order they are given in, the record is the same.
@@ -103,11 +103,14 @@ pub fn merge_with(
         let is_complete = capacity.stopped_by == "until";
         capacity.judge(&judged, &whole.series, is_complete);
     }
-    conclude(&mut whole);
+    let aborted = conclude(&mut whole);
     whole.thresholds = judged
         .iter()
         .map(|threshold| threshold.evaluate(&whole))
         .collect();
+    if let Some((aborted, result)) = aborted {
+        whole.abort(aborted, result);
+    }
     finding::review(&mut whole);
     whole.outcome = whole.judged(interrupted);
     whole.summary = summary(&whole, count);

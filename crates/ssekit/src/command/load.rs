@@ -321,7 +321,7 @@ impl Arguments {
             stop,
             &mut |process, told| {
                 joint.take(process, told, &mut |progress| audience.show(progress));
-                joint.search_end()
+                joint.end()
             },
         )?;
         // Of a plan shared with other machines, their shards are missing here.
