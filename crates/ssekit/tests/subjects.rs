@@ -15,8 +15,8 @@ use std::{
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // Two servers at a time, unless told otherwise: what is judged is also when things arrive.
-    arguments.test_threads = arguments.test_threads.or(Some(2));
+    // Four servers at a time, unless told otherwise: they mostly wait, but when things arrive is judged too.
+    arguments.test_threads = arguments.test_threads.or(Some(4));
     let required = std::env::var_os("SSEKIT_REQUIRE_PEERS").is_some_and(|value| value == "1");
     let trials = folders()
         .into_iter()
