@@ -78,29 +78,23 @@ impl Threshold {
         let sampled_us = recorded
             .map(|phase| phase.end_us.saturating_sub(phase.start_us))
             .sum();
-        match &self.part.population {
-            None => {
-                let view = View {
-                    counts: &record.counts,
-                    metrics: &record.metrics,
-                    elapsed_us: record.elapsed_us,
-                    sampled_us,
+        let (counts, metrics) = match &self.part.population {
+            // Where there is one population only, it is the whole run.
+            Some(name) if !record.populations.is_empty() => {
+                let Some(scope) = chosen(&record.populations, name) else {
+                    return self.result(NOTHING, "no such population in this run");
                 };
-                self.result(self.read(view), "")
+                (&scope.counts, &scope.metrics)
             }
-            Some(name) => match chosen(&record.populations, name) {
-                Some(scope) => {
-                    let view = View {
-                        counts: &scope.counts,
-                        metrics: &scope.metrics,
-                        elapsed_us: record.elapsed_us,
-                        sampled_us,
-                    };
-                    self.result(self.read(view), "")
-                }
-                None => self.result(NOTHING, "no such population in this run"),
-            },
-        }
+            _ => (&record.counts, &record.metrics),
+        };
+        let view = View {
+            counts,
+            metrics,
+            elapsed_us: record.elapsed_us,
+            sampled_us,
+        };
+        self.result(self.read(view), "")
     }
 
     /// In every phase asked for; the worst one is told.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     Distribution, EventCounts, Generator, Interval, LoadCounts, LoadOutcome, LoadRecord, Phase,
-    ScenarioSummary, Scope, Shard, StreamCounts,
+    PopulationScope, ScenarioSummary, Scope, Shard, StreamCounts,
 };
 
 const SECOND: u64 = 1_000_000;
@@ -155,7 +155,6 @@ fn no_data_never_passes() {
         "delivery{phase=elsewhere} p99 < 1h",
         "burst_ratio < 1",
         "ticks_missed == 0",
-        "delivery{population=nobody} p99 < 1h",
     ] {
         let result = judge(text, &record);
         assert!(result.fails() && result.no_data, "{text}: {result:?}");
@@ -169,6 +168,22 @@ fn no_data_never_passes() {
     assert!(few.evaluate(&record).no_data);
     few.min_samples = 101;
     assert_eq!(few.evaluate(&record).verdict, Verdict::Pass);
+}
+
+#[test]
+fn the_only_population_is_the_whole_run() {
+    let record = steady();
+    let whole = judge("received count >= 1", &record);
+    let mut only = judge("received{population=viewers} count >= 1", &record);
+    assert_eq!(only.verdict, Verdict::Pass, "{}", only.detail);
+    only.threshold = whole.threshold.clone();
+    assert_eq!(only, whole);
+    let mut named = steady();
+    named.populations.push(PopulationScope {
+        population: "readers".into(),
+        scope: Scope::default(),
+    });
+    assert!(judge("received{population=viewers} count >= 0", &named).no_data);
 }
 
 #[test]
