@@ -15,10 +15,15 @@ const STREAMS: f64 = 4.0;
 /// What a busy machine may add to a time, in microseconds.
 const LATER: f64 = 1_500_000.0;
 
-/// A run of five seconds with an event each 100 ms. Streams of `stalled` are silent from 2.0 s to 2.7 s, and
-/// from 4.0 s on; those of `well` are not.
+/// A run of five seconds with an event each 100 ms. Streams of `stalled` are silent after 1.9 s to 2.7 s, and
+/// after 3.9 s for good; those of `well` are not. No stall begins when an event is due.
 fn run(thresholds: &[&str], rest: &str) -> (Value, i32) {
-    let stalling = Served::start(&["--fault", "stall:2s:700ms", "--fault", "stall:4s:60s"]);
+    let stalling = Served::start(&[
+        "--fault",
+        "stall:1950ms:750ms",
+        "--fault",
+        "stall:3950ms:60s",
+    ]);
     let well = Served::start(&[]);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("s.toml");
