@@ -38,6 +38,8 @@ ROOT = HERE.parents[2]
 FLOOR = HERE.parent / "floor"
 TICK = os.sysconf("SC_CLK_TCK")
 RAMP_S = 10
+# Until the kernel gives ports that were bound to others again.
+TIME_WAIT_S = 61
 
 
 def free_port():
@@ -250,7 +252,11 @@ def main():
     subprocess.run(["cc", "-O2", "-o", folder / "client", FLOOR / "client.c"], check=True)
     # ssekit comes last: the ports it bound are not given to others for a minute.
     names = given.clients or ["floor", "wrk", "h2load", "hey", "oha", "locust", "artillery", "ssekit", "ssekit-seq"]
-    rounds = [one_round(names, given, folder) for _ in range(given.rounds)]
+    rounds = []
+    for number in range(given.rounds):
+        if number > 0:
+            time.sleep(TIME_WAIT_S)
+        rounds.append(one_round(names, given, folder))
     shutil.rmtree(folder)
     print_table(names, rounds)
 
