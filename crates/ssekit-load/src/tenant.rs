@@ -9,7 +9,6 @@ use tokio::time::timeout;
 
 use crate::cause::Cause;
 use crate::content::{decoder_of, feed};
-use crate::intake::Intake;
 use crate::over::{Ended, Over};
 use crate::seat::{Break, Command, Held, Seat, State};
 use crate::session::{Ready, Session};
@@ -134,18 +133,8 @@ impl Seat {
         let mut books = worker.books.borrow_mut();
         let (tally, fanout) = books.of(self.role);
         self.with(|inside| {
-            let mut intake = Intake {
-                clock: worker.clock,
-                room: &worker.room,
-                expect: &worker.roles[self.role].expect,
-                account: &mut inside.account,
-                tally,
-                fanout,
-                topic: self.topic(worker),
-                stream: self.number,
-                at_us,
-                events: inside.fresh.events.into(),
-            };
+            let mut intake = self.intake(&mut inside.account, (tally, fanout), at_us, worker);
+            intake.events = inside.fresh.events.into();
             let (decoder, parser) = (&mut inside.decoder, &mut inside.parser);
             let fault = feed(decoder, parser, data, &mut intake).err();
             // One read brings no more than the read buffer holds.
@@ -165,18 +154,8 @@ impl Seat {
         let (tally, fanout) = books.of(self.role);
         let (has_event, is_ended) = self.with(|inside| {
             let fresh = std::mem::take(&mut inside.fresh);
-            let mut intake = Intake {
-                clock: worker.clock,
-                room: &worker.room,
-                expect: &worker.roles[self.role].expect,
-                account: &mut inside.account,
-                tally,
-                fanout,
-                topic: self.topic(worker),
-                stream: self.number,
-                at_us,
-                events: fresh.events.into(),
-            };
+            let mut intake = self.intake(&mut inside.account, (tally, fanout), at_us, worker);
+            intake.events = fresh.events.into();
             intake.finish(fresh.bytes as usize);
             (fresh.events > 0, inside.account.is_ended)
         });

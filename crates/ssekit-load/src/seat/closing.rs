@@ -7,7 +7,6 @@ use super::{Command, Seat};
 use crate::account::Account;
 use crate::cause::Cause;
 use crate::expectation::{End, Expectation};
-use crate::intake::Intake;
 use crate::metric::Metric;
 use crate::tally::Tally;
 use crate::worker::Worker;
@@ -54,18 +53,7 @@ impl Seat {
         } else if cause != Cause::Client {
             tally.error(cause);
         }
-        let mut intake = Intake {
-            clock: worker.clock,
-            room: &worker.room,
-            expect,
-            account,
-            tally,
-            fanout,
-            topic: self.topic(worker),
-            stream: self.number,
-            at_us,
-            events: 0,
-        };
+        let mut intake = self.intake(account, (tally, fanout), at_us, worker);
         if inside.parser.finish(&mut intake).discarded {
             intake.tally.count.discarded_tails += 1;
         }

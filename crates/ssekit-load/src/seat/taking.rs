@@ -30,18 +30,7 @@ impl Seat {
                 return Ok(());
             }
         }
-        let mut intake = Intake {
-            clock: worker.clock,
-            room: &worker.room,
-            expect: &worker.roles[self.role].expect,
-            account: &mut inside.account,
-            tally,
-            fanout,
-            topic: self.topic(worker),
-            stream: self.number,
-            at_us,
-            events: 0,
-        };
+        let mut intake = self.intake(&mut inside.account, (tally, fanout), at_us, worker);
         let (mut content, mut result) = (0, Ok(()));
         while let Some(part) = inside.cursor.next(&mut input) {
             match part {
@@ -70,6 +59,28 @@ impl Seat {
             return Err(Cause::Malformed);
         }
         result
+    }
+
+    /// What takes the events of a read that came then.
+    pub fn intake<'a>(
+        &self,
+        account: &'a mut Account,
+        (tally, fanout): (&'a mut Tally, &'a mut Fanout),
+        at_us: u64,
+        worker: &'a Worker,
+    ) -> Intake<'a> {
+        Intake {
+            clock: worker.clock,
+            room: &worker.room,
+            expect: &worker.roles[self.role].expect,
+            account,
+            tally,
+            fanout,
+            topic: self.topic(worker),
+            stream: self.number,
+            at_us,
+            events: 0,
+        }
     }
 
     fn head(
