@@ -50,6 +50,24 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines.into_iter().map(Cow::into_owned).collect()
 }
 
+/// Parts of a list on lines of at most `width` columns, each but the last followed by `mark`. A line ends
+/// between two parts, and within one only where it alone is longer.
+pub fn packed(parts: &[String], mark: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (at, part) in parts.iter().enumerate() {
+        let mark = if at + 1 < parts.len() { mark } else { "" };
+        let part = format!("{part}{mark}");
+        match lines.last_mut() {
+            Some(line) if columns(line) + 1 + columns(&part) <= width => {
+                line.push(' ');
+                line.push_str(&part);
+            }
+            _ => lines.extend(wrap(&part, width)),
+        }
+    }
+    lines
+}
+
 /// Columns a text takes on a terminal.
 pub fn columns(text: &str) -> usize {
     text.width()
@@ -103,6 +121,29 @@ mod tests {
         assert!(bounded(&long).ends_with("é… (10 characters more)"));
         assert_eq!(truncated("日本語", 4), "日…");
         assert_eq!(truncated("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn a_list_is_broken_between_its_parts() {
+        let parts = [
+            "loop lag 0 µs",
+            "busiest worker 0 %",
+            "1 one that is far too long",
+        ];
+        let parts = parts.map(String::from);
+        assert_eq!(
+            packed(&parts, ",", 21),
+            [
+                "loop lag 0 µs,",
+                "busiest worker 0 %,",
+                "1 one that is far too",
+                "long"
+            ]
+        );
+        assert_eq!(
+            packed(&parts[..2], " ·", 80),
+            ["loop lag 0 µs · busiest worker 0 %"]
+        );
     }
 
     #[test]

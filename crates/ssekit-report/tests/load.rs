@@ -40,6 +40,39 @@ fn a_terminal_shows_it_whole_and_quiet() {
 }
 
 #[test]
+fn no_line_of_a_terminal_is_wider_than_it() {
+    let mut record = shard(0, 1);
+    record.target = "http://127.0.0.1/events".into();
+    record.scenario.name = "gate".into();
+    record.generator.loop_lag_p999_us = 1_234_567;
+    record.generator.clock = "wall clock of the same host".into();
+    (record.generator.negative, record.generator.ahead_us) = (1_234_567, 1_234);
+    record.generator.clock_step_us = 2_345_678;
+    record.errors = (0..20)
+        .map(|n| (format!("status {}", 500 + n), n))
+        .collect();
+    record.subject = Some("a server with a name that is rather long, and a version 1.2.3".into());
+    record.launched = Some(ssekit_record::Launched {
+        log: Some(
+            "/var/log/a/rather/long/path/of/the/log/of/the/server/that/was/started.log".into(),
+        ),
+        tail: vec![
+            "what it said last was a line that is much longer than any terminal is wide".into(),
+        ],
+        ..Default::default()
+    });
+    for width in [80, 100] {
+        let layout = Layout {
+            width,
+            ..Layout::default()
+        };
+        for line in plain(&terminal::render(&record, layout)).lines() {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+        }
+    }
+}
+
+#[test]
 fn other_forms_hold_hostile_text() {
     let record = shard(0, 1);
     for text in [

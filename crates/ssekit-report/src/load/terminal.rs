@@ -9,10 +9,12 @@ use super::row::{chief, count, rows, server, shares, shown};
 use super::{capacity, curve, storm};
 use crate::terminal::Layout;
 use crate::terminal::style::{self, BOLD, DIM, Painted};
-use crate::text::{bounded, columns, duration, wrap};
+use crate::text::{bounded, columns, duration, packed, wrap};
 
 /// A step of the wall clock that is told; less is the time between two looks at clocks.
 const STEP_SHOWN_US: u64 = 1000;
+/// Columns of the name that a line begins with.
+const NAME: usize = 10;
 /// Width of the bars of the percentile plot.
 const BAR: usize = 32;
 
@@ -20,21 +22,21 @@ const BAR: usize = 32;
 pub fn render(record: &LoadRecord, layout: Layout) -> String {
     let mut out = String::new();
     if !layout.quiet {
-        header(record, &mut out);
-        totals(record, &mut out);
+        header(record, layout, &mut out);
+        totals(record, layout, &mut out);
         table(record, layout, &mut out);
         plot(record, &mut out);
         storms(record, layout, &mut out);
-        generator(record, &mut out);
+        generator(record, layout, &mut out);
     }
-    causes(record, &mut out);
+    causes(record, layout, &mut out);
     findings(record, layout, &mut out);
     thresholds(record, layout, &mut out);
     verdict(record, layout, &mut out);
     out
 }
 
-fn header(record: &LoadRecord, out: &mut String) {
+fn header(record: &LoadRecord, layout: Layout, out: &mut String) {
     let _ = writeln!(out, "{}", Painted(BOLD, bounded(&record.target)));
     let mut facts = Vec::new();
     if !record.scenario.name.is_empty() {
@@ -56,10 +58,13 @@ fn header(record: &LoadRecord, out: &mut String) {
         ));
     }
     facts.push(format!("ssekit {}", bounded(&record.ssekit)));
-    let _ = writeln!(out, "{}\n", Painted(DIM, facts.join(" · ")));
+    for line in packed(&facts, " ·", layout.columns()) {
+        let _ = writeln!(out, "{}", Painted(DIM, line));
+    }
+    out.push('\n');
 }
 
-fn totals(record: &LoadRecord, out: &mut String) {
+fn totals(record: &LoadRecord, layout: Layout, out: &mut String) {
     let s = &record.streams;
     let mut streams = vec![
         format!("{} planned", count(s.planned)),
@@ -74,7 +79,7 @@ fn totals(record: &LoadRecord, out: &mut String) {
         (s.reconnects, "reconnects"),
     ];
     streams.extend(told(&more));
-    line("streams", &streams.join(", "), out);
+    line("streams", &streams, layout, out);
     let e = &record.events;
     let seconds = record.elapsed_us as f64 / 1e6;
     let mut events = vec![
@@ -91,13 +96,13 @@ fn totals(record: &LoadRecord, out: &mut String) {
         events.push(format!("{} reordered", count(e.reordered)));
     }
     events.extend(told(&[(e.replayed, "replayed after a resume")]));
-    line("events", &events.join(", "), out);
+    line("events", &events, layout, out);
     if e.numbered == 0 {
         let note = "no sequence was declared: loss, duplicates and order are not known";
-        line("", note, out);
+        line("", &[note.into()], layout, out);
     }
     for (name, value) in shares(record) {
-        line(&name, &value, out);
+        line(&name, &[value], layout, out);
     }
     out.push('\n');
 }
@@ -109,8 +114,13 @@ fn told(counts: &[(u64, &str)]) -> Vec<String> {
         .collect()
 }
 
-fn line(name: &str, text: &str, out: &mut String) {
-    let _ = writeln!(out, "{}  {text}", Painted(DIM, format!("{name:<10}")));
+/// Parts of a list behind their name, wrapped beside it.
+fn line(name: &str, parts: &[String], layout: Layout, out: &mut String) {
+    let lines = packed(parts, ",", layout.columns() - NAME - 2);
+    for (at, text) in lines.iter().enumerate() {
+        let name = if at == 0 { name } else { "" };
+        let _ = writeln!(out, "{}  {text}", Painted(DIM, format!("{name:<NAME$}")));
+    }
 }
 
 fn table(record: &LoadRecord, layout: Layout, out: &mut String) {
@@ -207,64 +217,56 @@ fn steps(capacity: &Capacity, layout: Layout, out: &mut String) {
     }
 }
 
-fn generator(record: &LoadRecord, out: &mut String) {
+fn generator(record: &LoadRecord, layout: Layout, out: &mut String) {
     let g = &record.generator;
     let each = record.cpu_per_100_000();
     let each = each.map_or_else(String::new, |cost| {
         format!(" ({cost:.3} per 100,000 events)")
     });
-    let text = format!(
-        "{:.2} CPU-s{each}, {}, loop lag p99.9 {}, schedule lag p99 {}, busiest worker {:.0} %",
-        g.cpu_seconds,
+    let parts = [
+        format!("{:.2} CPU-s{each}", g.cpu_seconds),
         show_bytes(g.max_rss_bytes as f64),
-        show_us(g.loop_lag_p999_us as f64),
-        show_us(g.schedule_lag_p99_us as f64),
-        g.busiest_worker * 100.0
-    );
-    line("generator", &text, out);
-    if let Some(text) = clocks(g) {
-        line("clocks", &text, out);
-    }
-    for (at, text) in server(record).iter().enumerate() {
-        line(if at == 0 { "server" } else { "" }, text, out);
+        format!("loop lag p99.9 {}", show_us(g.loop_lag_p999_us as f64)),
+        format!("schedule lag p99 {}", show_us(g.schedule_lag_p99_us as f64)),
+        format!("busiest worker {:.0} %", g.busiest_worker * 100.0),
+    ];
+    line("generator", &parts, layout, out);
+    line("clocks", &clocks(g), layout, out);
+    for (at, text) in server(record).into_iter().enumerate() {
+        line(if at == 0 { "server" } else { "" }, &[text], layout, out);
     }
     out.push('\n');
 }
 
 /// How stamps were read, and what was seen of clocks that are apart.
-fn clocks(generator: &Generator) -> Option<String> {
+fn clocks(generator: &Generator) -> Vec<String> {
     let g = generator;
     if g.clock.is_empty() {
-        return None;
+        return Vec::new();
     }
-    let mut text = g.clock.clone();
+    let mut parts = vec![bounded(&g.clock)];
     if g.negative > 0 {
         let (events, by) = (count(g.negative), show_us(g.ahead_us as f64));
-        text += &format!(", {events} events before their stamp by up to {by}");
+        parts.push(format!("{events} events before their stamp by up to {by}"));
     }
     if g.clock_step_us > STEP_SHOWN_US {
-        text += &format!(
-            ", clock set by {} meanwhile",
-            show_us(g.clock_step_us as f64)
-        );
+        let step = show_us(g.clock_step_us as f64);
+        parts.push(format!("clock set by {step} meanwhile"));
     }
-    Some(text)
+    parts
 }
 
-fn causes(record: &LoadRecord, out: &mut String) {
+fn causes(record: &LoadRecord, layout: Layout, out: &mut String) {
     let kinds = [
         ("errors", &record.errors),
         ("ended", &record.disconnects),
         ("faults", &record.faults),
     ];
     for (name, causes) in kinds {
-        if causes.is_empty() {
-            continue;
-        }
         let causes = causes
             .iter()
             .map(|(cause, n)| format!("{} {}", count(*n), bounded(cause)));
-        line(name, &causes.collect::<Vec<_>>().join(", "), out);
+        line(name, &causes.collect::<Vec<_>>(), layout, out);
     }
 }
 
