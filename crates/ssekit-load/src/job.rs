@@ -65,6 +65,8 @@ pub struct Job {
 pub struct Population {
     /// Its name.
     pub name: String,
+    /// `subscriber`, `slow` and so on.
+    pub kind: String,
     /// What its streams have in common.
     pub role: Role,
 }

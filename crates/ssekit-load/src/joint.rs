@@ -141,7 +141,7 @@ impl<'a> Joint<'a> {
             };
             let row = std::mem::take(&mut next.row);
             spans.push((row.start_us, row.end_us));
-            add_populations(&mut waiting, &next.waiting);
+            add_populations(&mut waiting, &next.waiting, true);
             match &mut sum {
                 Some(sum) => sum.add(&row),
                 None => sum = Some(row),
@@ -223,7 +223,7 @@ impl<'a> Joint<'a> {
             counts: row.counts,
             metrics: row.metrics.clone(),
         });
-        add_populations(&mut phase.populations, &row.populations);
+        add_populations(&mut phase.populations, &row.populations, true);
     }
 }
 
@@ -250,19 +250,20 @@ fn judge(
             counts.add(&phase.all.counts);
             if phase.record {
                 recorded.add(&phase.all);
-                add_populations(&mut populations, &phase.populations);
             }
+            add_populations(&mut populations, &phase.populations, phase.record);
         }
         for part in &so_far.waiting {
             counts.add(&part.scope.counts);
         }
-        if phases.last().is_some_and(|phase| phase.record) {
+        let is_recorded = phases.last().is_some_and(|phase| phase.record);
+        if is_recorded {
             for part in &so_far.waiting {
                 recorded.add(&part.scope);
             }
-            if job.populations.len() > 1 {
-                add_populations(&mut populations, &so_far.waiting);
-            }
+        }
+        if job.populations.len() > 1 {
+            add_populations(&mut populations, &so_far.waiting, is_recorded);
         }
         record.counts = counts;
         record.metrics = recorded.metrics;
@@ -278,14 +279,24 @@ fn judge(
     })
 }
 
-fn add_populations(sum: &mut Vec<PopulationScope>, others: &[PopulationScope]) {
+/// Adds the counters, and where it is recorded the samples too.
+fn add_populations(sum: &mut Vec<PopulationScope>, others: &[PopulationScope], is_recorded: bool) {
     for other in others {
-        match sum
-            .iter_mut()
-            .find(|known| known.population == other.population)
-        {
-            Some(known) => known.scope.add(&other.scope),
-            None => sum.push(other.clone()),
+        let known = sum
+            .iter()
+            .position(|known| known.population == other.population);
+        let known = known.unwrap_or_else(|| {
+            sum.push(PopulationScope {
+                population: other.population.clone(),
+                ..PopulationScope::default()
+            });
+            sum.len() - 1
+        });
+        let scope = &mut sum[known].scope;
+        if is_recorded {
+            scope.add(&other.scope);
+        } else {
+            scope.counts.add(&other.scope.counts);
         }
     }
 }

@@ -137,6 +137,7 @@ impl Knee {
                 .iter()
                 .map(|part| PopulationScope {
                     population: part.population.clone(),
+                    kind: None,
                     scope: only(&part.scope, is_wanted),
                 })
                 .collect(),

@@ -69,6 +69,7 @@ impl Order {
             .map(|(index, population)| {
                 Ok(Population {
                     name: population.name.clone(),
+                    kind: population.kind.as_str().to_owned(),
                     role: self.role(&plan, index, connections)?,
                 })
             })

@@ -68,6 +68,7 @@ pub(crate) fn named(
     populations
         .map(|(population, tally)| PopulationScope {
             population: population.name.clone(),
+            kind: None,
             scope: scope(tally, is_wanted),
         })
         .collect()

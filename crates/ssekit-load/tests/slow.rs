@@ -7,7 +7,7 @@ mod origin;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use origin::{Origin, PATIENT, made, order, until};
+use origin::{Origin, PATIENT, made, order, tick, until};
 use ssekit_record::{LoadRecord, Scope, Statistics};
 
 const MS: Duration = Duration::from_millis(1);
@@ -95,4 +95,38 @@ fn a_reader_that_pauses_takes_nothing_meanwhile() {
     let others = Statistics::from(control.metrics["gap"].samples().unwrap());
     assert!(others.p99 < 500_000, "{others:?}");
     assert_eq!((slow.counts.lost(), control.counts.lost()), (0, 0));
+}
+
+#[test]
+fn a_population_is_counted_from_the_begin_and_measured_where_it_is_recorded() {
+    let origin = Origin::start(tick);
+    let text = format!(
+        "[target]\nurl = \"http://{}/events\"\n\
+         [[population]]\nname = \"control\"\n\
+         [[population]]\nname = \"slow\"\nkind = \"slow\"\nread = {{ rate = \"64KiB/s\" }}\n\
+         [[phase]]\nkind = \"ramp\"\nto = 4\nover = \"500ms\"\nrecord = false\n\
+         [[phase]]\nkind = \"hold\"\nfor = \"1s\"\n\
+         [[threshold]]\nmetric = \"opened\"\nexpr = \"ratio == 100%\"\nwhere = {{ population = \"slow\" }}\n{PATIENT}",
+        origin.address
+    );
+    let record = made(&order(&text).job().unwrap());
+    let kinds: Vec<_> = record
+        .populations
+        .iter()
+        .map(|one| one.kind.as_deref())
+        .collect();
+    assert_eq!(kinds, [Some("subscriber"), Some("slow")]);
+    let (slow, control) = (scope(&record, "slow"), scope(&record, "control"));
+    assert_eq!((slow.counts.opened, control.counts.opened), (2, 2));
+    let mut sum = slow.counts;
+    sum.add(&control.counts);
+    assert_eq!(sum, record.counts);
+    let gaps = |scope: &Scope| scope.metrics["gap"].count();
+    assert_eq!(gaps(slow) + gaps(control), record.metrics["gap"].count());
+    assert_eq!(
+        record.thresholds[0].verdict,
+        ssekit_record::Verdict::Pass,
+        "{}",
+        record.thresholds[0].detail
+    );
 }

@@ -78,7 +78,8 @@ pub struct LoadRecord {
     pub counts: LoadCounts,
     /// Metrics of the recorded phases, by name.
     pub metrics: BTreeMap<String, MetricValue>,
-    /// The same by population, where there are several.
+    /// The same by population, where there are several: `counts` of the whole run, samples of the recorded
+    /// phases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub populations: Vec<PopulationScope>,
     /// Phases in the order of the plan.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use ssekit_record::{
-    EventCounts, FanoutSketch, Generator, LoadOutcome, LoadRecord, Phase, SCHEMA, StreamCounts,
+    EventCounts, FanoutSketch, Generator, LoadCounts, LoadOutcome, LoadRecord, Phase,
+    PopulationScope, SCHEMA, Scope, StreamCounts,
 };
 
 use super::Assembly;
@@ -25,18 +26,16 @@ impl Assembly<'_> {
         let job = self.job;
         let phases = self.phases(is_wanted);
         let (mut run, mut recorded) = (Tally::new(job.precision), Tally::new(job.precision));
-        let mut populations: Vec<Tally> = job
-            .populations
-            .iter()
-            .map(|_| Tally::new(job.precision))
-            .collect();
+        let nothing = (LoadCounts::default(), Tally::new(job.precision));
+        let mut populations = vec![nothing; job.populations.len()];
         let now = job.phase_of(self.end_us);
         let phases_with_waiting = job.phases.iter().zip(&self.tallies).chain(
             Some((&job.phases[now], &self.waiting)).filter(|(_, waiting)| !waiting.is_empty()),
         );
         for (phase, tallies) in phases_with_waiting {
-            for (tally, population) in tallies.iter().zip(&mut populations) {
+            for (tally, (counts, population)) in tallies.iter().zip(&mut populations) {
                 run.add(tally);
+                counts.add(&tally.count);
                 if phase.record {
                     recorded.add(tally);
                     population.add(tally);
@@ -71,7 +70,7 @@ impl Assembly<'_> {
             metrics: scope.metrics,
             populations: match populations.as_slice() {
                 [_] => Vec::new(),
-                several => named(job, several, is_wanted),
+                several => whole(job, several, is_wanted),
             },
             phases,
             series: std::mem::take(&mut self.rows),
@@ -184,6 +183,24 @@ impl Assembly<'_> {
             .filter(|sketch| !sketch.events.is_empty())
             .collect()
     }
+}
+
+/// Each population of the run: what was counted in all of it, and the samples of what is recorded.
+fn whole(
+    job: &Job,
+    populations: &[(LoadCounts, Tally)],
+    is_wanted: &dyn Fn(&str) -> bool,
+) -> Vec<PopulationScope> {
+    let all = job.populations.iter().zip(populations);
+    all.map(|(population, (counts, recorded))| PopulationScope {
+        population: population.name.clone(),
+        kind: Some(population.kind.clone()),
+        scope: Scope {
+            counts: *counts,
+            ..scope(recorded, is_wanted)
+        },
+    })
+    .collect()
 }
 
 /// The versions of HTTP in which heads came, if any did.

@@ -60,6 +60,7 @@ impl Assembly<'_> {
                 .zip(several)
                 .map(|(population, sum)| PopulationScope {
                     population: population.name.clone(),
+                    kind: None,
                     scope: Scope {
                         counts: sum.count,
                         metrics: self.row_metrics(sum),
@@ -107,6 +108,7 @@ impl Assembly<'_> {
     pub(super) fn kept(&self, row: &Row) -> Row {
         let populations = row.populations.iter().map(|part| PopulationScope {
             population: part.population.clone(),
+            kind: None,
             scope: Scope {
                 counts: part.scope.counts,
                 metrics: self.short(&part.scope.metrics),

@@ -318,6 +318,43 @@ fn aborted(
 }
 
 #[test]
+fn what_a_population_counted_before_it_was_recorded_counts() {
+    let of_two = |second: u64, lost: u64| {
+        let part = |name: &str, skipped: u64| PopulationScope {
+            population: name.into(),
+            scope: Scope {
+                counts: LoadCounts {
+                    numbered: 100,
+                    skipped,
+                    ..LoadCounts::default()
+                },
+                ..Scope::default()
+            },
+            ..PopulationScope::default()
+        };
+        let mut told = told(second, &[10])?;
+        told.row.populations = vec![part("a", lost), part("b", 0)];
+        Some(told)
+    };
+    let run = |name: &str| {
+        let threshold = format!(
+            "[[threshold]]\nmetric = \"lost\"\nexpr = \"count < 5\"\nwhere = {{ population = \"{name}\" }}\n\
+             abort = true\n[[population]]\nname = \"a\"\n[[population]]\nname = \"b\"\n"
+        );
+        let told = vec![
+            (0, of_two(0, 3)),
+            (1, of_two(0, 0)),
+            (0, of_two(1, 2)),
+            (1, of_two(1, 0)),
+        ];
+        aborted(&threshold, told).1.map(|aborted| aborted.at_us)
+    };
+    // Three are lost in the ramp, which is not recorded, and two in the hold.
+    assert_eq!(run("a"), Some(2_000_000));
+    assert_eq!(run("b"), None);
+}
+
+#[test]
 fn a_threshold_that_ends_the_run_is_judged_on_the_sum() {
     let run = |thresholds: &str| {
         let (ends, aborted) = aborted(
@@ -378,6 +415,7 @@ fn streams_that_wait_in_vain_in_several_processes_count_with_the_whole() {
         Some(Snapshot {
             waiting: vec![PopulationScope {
                 population: "streams".into(),
+                kind: None,
                 scope,
             }],
             ..told

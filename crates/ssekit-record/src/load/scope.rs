@@ -100,6 +100,9 @@ pub struct Phase {
 pub struct PopulationScope {
     /// Its name.
     pub population: String,
+    /// `subscriber`, `publisher`, `slow` or `probe`; in `populations` of the run only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// Everything of it.
     #[serde(flatten)]
     pub scope: Scope,

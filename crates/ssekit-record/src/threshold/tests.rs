@@ -181,6 +181,7 @@ fn the_only_population_is_the_whole_run() {
     let mut named = steady();
     named.populations.push(PopulationScope {
         population: "readers".into(),
+        kind: None,
         scope: Scope::default(),
     });
     assert!(judge("received{population=viewers} count >= 0", &named).no_data);

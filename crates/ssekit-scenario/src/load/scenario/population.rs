@@ -69,6 +69,18 @@ pub enum PopulationKind {
     Probe,
 }
 
+impl PopulationKind {
+    /// The word of scenarios and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Subscriber => "subscriber",
+            Self::Publisher => "publisher",
+            Self::Slow => "slow",
+            Self::Probe => "probe",
+        }
+    }
+}
+
 /// `population.read`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
