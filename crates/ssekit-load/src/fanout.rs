@@ -39,6 +39,14 @@ pub struct Spread {
     pub published_us: Option<i64>,
 }
 
+impl Spread {
+    /// When it was published; where no stamp says so, when it was first seen.
+    pub fn begin_us(&self) -> u64 {
+        let published = self.published_us.and_then(|us| u64::try_from(us).ok());
+        published.map_or(self.first_us, |us| us.min(self.first_us))
+    }
+}
+
 impl Fanout {
     /// A stream of a topic opened.
     pub fn join_topic(&mut self, topic: u64, at_us: u64) {
@@ -116,6 +124,11 @@ impl Fanout {
         self.thin();
     }
 
+    /// Whether no event is in the sample.
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+
     /// The events in the sample.
     pub fn spreads(&self) -> impl Iterator<Item = &Spread> {
         self.seen.values()
@@ -125,19 +138,23 @@ impl Fanout {
     /// open from when it was published, or first seen, until it was last seen. `None` where some of it
     /// may have been on its way when observation stopped.
     pub fn reach(&self, spread: &Spread, end_us: u64) -> Option<(u64, u64)> {
-        let published = spread.published_us.and_then(|us| u64::try_from(us).ok());
-        let begin = published.map_or(spread.first_us, |us| us.min(spread.first_us));
         let audiences = self.audiences.get(&spread.topic).into_iter().flatten();
         let due = audiences
-            .map(|one| one.least(begin, spread.last_us))
+            .map(|one| one.least(spread.begin_us(), spread.last_us))
             .sum::<u64>();
         let is_late = spread.first_us.saturating_add(ON_ITS_WAY_US) > end_us;
         let is_whole = spread.count >= due;
         (is_whole || !is_late).then(|| (spread.count, due.max(spread.count)))
     }
 
-    /// What a merge with other shards needs; `wall_us` makes wall-clock times.
-    pub fn sketch(&self, population: &str, wall_us: impl Fn(u64) -> u64) -> FanoutSketch {
+    /// What a merge with other shards needs; `wall_us` makes wall-clock times, and `phase_of` tells the
+    /// phase of an instant.
+    pub fn sketch(
+        &self,
+        population: &str,
+        wall_us: impl Fn(u64) -> u64,
+        phase_of: impl Fn(u64) -> usize,
+    ) -> FanoutSketch {
         let events = self.seen.iter().map(|(seq, spread)| {
             let published = spread.published_us.and_then(|us| u64::try_from(us).ok());
             let event = FanoutEvent {
@@ -145,6 +162,7 @@ impl Fanout {
                 first_us: wall_us(spread.first_us),
                 last_us: wall_us(spread.last_us),
                 arrived: spread.count,
+                phase: phase_of(spread.begin_us()),
             };
             (*seq, event)
         });

@@ -243,6 +243,12 @@ impl Job {
         found.unwrap_or(self.phases.len().saturating_sub(1))
     }
 
+    /// The phase in which an instant is; after the plan, the last one.
+    pub(crate) fn phase_at(&self, us: u64) -> usize {
+        let found = self.phases.iter().position(|phase| us < phase.end_us);
+        found.unwrap_or(self.phases.len().saturating_sub(1))
+    }
+
     /// When the plan is over.
     pub fn length(&self) -> Duration {
         Duration::from_micros(self.length_us())

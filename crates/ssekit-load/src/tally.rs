@@ -77,9 +77,9 @@ impl Tally {
     }
 
     /// The sum of several, such as those of all populations.
-    pub fn sum(tallies: &[Self], precision: Precision) -> Self {
+    pub fn sum<'a>(tallies: impl IntoIterator<Item = &'a Self>, precision: Precision) -> Self {
         let mut sum = Self::new(precision);
-        tallies.iter().for_each(|tally| sum.add(tally));
+        tallies.into_iter().for_each(|tally| sum.add(tally));
         sum
     }
 

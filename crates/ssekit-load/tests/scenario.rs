@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use origin::{Origin, PATIENT, Visit, above, made, order, stats, tick};
-use ssekit_record::{LoadRecord, Verdict};
+use ssekit_record::{LoadRecord, MetricValue, Scope, Verdict};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -290,6 +290,40 @@ fn publications_are_followed_to_every_subscriber_and_a_delay_on_the_way_shows() 
         "{:?}",
         record.counts
     );
+}
+
+#[test]
+fn how_events_spread_is_told_by_the_phase_in_which_they_were_published() {
+    let origin = hub(Duration::ZERO, 5);
+    let record = measured(&format!(
+        "[target]\nurl = \"http://{0}/topic\"\n\
+         [expect]\nseq = {{ from = \"data\", path = \"/seq\", scope = \"topic\" }}\n\
+         published_at = {{ from = \"data\", path = \"/at\", unit = \"us\", kind = \"intended\" }}\n\
+         [[population]]\nname = \"readers\"\n\
+         [[population]]\nname = \"writer\"\nkind = \"publisher\"\nurl = \"http://{0}/topic\"\nrate = \"10/s\"\n\
+         payload = '{{\"seq\":{{seq}},\"at\":{{intended_us}}}}'\n\
+         [[population.phase]]\nkind = \"wait\"\nfor = \"1s\"\n\
+         [[population.phase]]\nkind = \"hold\"\nfor = \"1s\"\n\
+         [[phase]]\nkind = \"ramp\"\nto = 5\nover = \"50ms\"\nname = \"up\"\nrecord = false\n\
+         [[phase]]\nkind = \"hold\"\nfor = \"1400ms\"\nname = \"warm\"\nrecord = false\n\
+         [[phase]]\nkind = \"hold\"\nfor = \"2500ms\"\nname = \"steady\"\n",
+        origin.address
+    ));
+    assert_eq!(record.counts.published, 10, "{:?}", record.errors);
+    let count = |name, scope: &Scope| scope.metrics.get(name).map_or(0, MetricValue::count);
+    let of = |name| {
+        record
+            .phases
+            .iter()
+            .map(move |phase| count(name, &phase.all))
+    };
+    assert_eq!(of("fanout_last").collect::<Vec<_>>(), [0, 5, 5]);
+    assert_eq!(of("fanout_completeness").collect::<Vec<_>>(), [0, 25, 25]);
+    assert_eq!(stats(&record, "fanout_last").count, 5);
+    assert_eq!(record.metrics["fanout_completeness"].count(), 25);
+    assert_eq!(count("fanout_last", &record.populations[0].scope), 5);
+    // Counts are of the whole run.
+    assert_eq!(record.counts.fanout_arrived, 50);
 }
 
 #[test]

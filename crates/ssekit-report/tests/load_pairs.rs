@@ -3,8 +3,13 @@
 
 mod shard;
 
+use std::collections::BTreeMap;
+
 use shard::{samples, shard};
-use ssekit_record::{LoadCounts, LoadFinding, LoadOutcome, LoadRecord, Verdict};
+use ssekit_record::{
+    FanoutEvent, FanoutSketch, LoadCounts, LoadFinding, LoadOutcome, LoadRecord, MetricValue,
+    Phase, Verdict,
+};
 use ssekit_report::load::compare::{Change, Compared};
 use ssekit_report::load::{baseline, compare, merge};
 
@@ -31,6 +36,41 @@ fn percentiles_of_a_merge_are_those_of_all_samples() {
     assert_eq!(low.thresholds[0].verdict, Verdict::Pass);
     assert_eq!(whole.thresholds[0].verdict, Verdict::Fail);
     assert_eq!(whole.shard.merged, 2);
+}
+
+/// A shard that saw one event published while nothing was recorded and one after that.
+fn spread(index: u32, last_us: u64) -> LoadRecord {
+    let mut record = shard(index, 1);
+    let phase = |record| Phase {
+        record,
+        ..Phase::default()
+    };
+    record.phases = vec![phase(false), phase(true)];
+    let event = |phase| FanoutEvent {
+        published_us: Some(1000),
+        first_us: 1300,
+        last_us: last_us << phase,
+        arrived: 2,
+        phase,
+    };
+    record.fanout = vec![FanoutSketch {
+        population: "readers".into(),
+        bits: 0,
+        events: [(1, event(0)), (2, event(1))].into(),
+    }];
+    record
+}
+
+#[test]
+fn how_events_spread_is_told_of_each_phase_and_of_what_was_recorded() {
+    let whole = merge::merge(vec![spread(0, 1400), spread(1, 1500)], 0).unwrap();
+    let last = |metrics: &BTreeMap<String, MetricValue>| {
+        let samples = metrics["fanout_last"].samples().unwrap();
+        (samples.count(), samples.max())
+    };
+    let phases: Vec<_> = whole.phases.iter().map(|p| last(&p.all.metrics)).collect();
+    assert_eq!(phases, [(1, 500), (1, 2000)]);
+    assert_eq!(last(&whole.metrics), (1, 2000));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use ssekit_record::{
 };
 
 use super::Assembly;
+use crate::fanout::{Fanout, Spread};
 use crate::health;
 use crate::job::Job;
 use crate::knee::Lateness;
@@ -24,15 +25,21 @@ impl Assembly<'_> {
         is_wanted: &dyn Fn(&str) -> bool,
     ) -> (LoadRecord, Tally) {
         let job = self.job;
-        let phases = self.phases(is_wanted);
+        let spreads = self.spreads();
+        let phases = self.phases(&spreads, is_wanted);
         let (mut run, mut recorded) = (Tally::new(job.precision), Tally::new(job.precision));
         let nothing = (LoadCounts::default(), Tally::new(job.precision));
         let mut populations = vec![nothing; job.populations.len()];
         let now = job.phase_of(self.end_us);
-        let phases_with_waiting = job.phases.iter().zip(&self.tallies).chain(
-            Some((&job.phases[now], &self.waiting)).filter(|(_, waiting)| !waiting.is_empty()),
-        );
-        for (phase, tallies) in phases_with_waiting {
+        let waiting =
+            Some((&job.phases[now], &self.waiting)).filter(|(_, waiting)| !waiting.is_empty());
+        let phases_with_rest = job
+            .phases
+            .iter()
+            .zip(&self.tallies)
+            .chain(waiting)
+            .chain(job.phases.iter().zip(&spreads));
+        for (phase, tallies) in phases_with_rest {
             for (tally, (counts, population)) in tallies.iter().zip(&mut populations) {
                 run.add(tally);
                 counts.add(&tally.count);
@@ -42,7 +49,6 @@ impl Assembly<'_> {
                 }
             }
         }
-        self.spread(&mut run, &mut recorded);
         let own = self.lateness(&run);
         let scope = scope(&recorded, is_wanted);
         let started_ratio = match job.planned {
@@ -122,13 +128,20 @@ impl Assembly<'_> {
         sum
     }
 
-    fn phases(&self, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Phase> {
+    fn phases(&self, spreads: &[Vec<Tally>], is_wanted: &dyn Fn(&str) -> bool) -> Vec<Phase> {
         let mut start = 0;
         let mut phases = Vec::new();
-        for (phase, tallies) in self.job.phases.iter().zip(&self.tallies) {
+        for (index, (phase, tallies)) in self.job.phases.iter().zip(&self.tallies).enumerate() {
             if start >= self.end_us && !phases.is_empty() {
                 break;
             }
+            let with_spreads = spreads.get(index).map(|spreads| {
+                let both = tallies.iter().zip(spreads);
+                let both =
+                    both.map(|(tally, spread)| Tally::sum([tally, spread], self.job.precision));
+                both.collect::<Vec<_>>()
+            });
+            let tallies = with_spreads.as_ref().unwrap_or(tallies);
             phases.push(Phase {
                 name: phase.name.clone(),
                 kind: phase.kind.clone(),
@@ -147,27 +160,22 @@ impl Assembly<'_> {
         phases
     }
 
-    /// How sampled events spread over the streams.
-    fn spread(&self, run: &mut Tally, recorded: &mut Tally) {
-        let sampled = self.fanouts.iter();
-        let sampled =
-            sampled.flat_map(|fanout| fanout.spreads().map(move |spread| (fanout, spread)));
-        for (fanout, spread) in sampled {
-            let published = spread.published_us.and_then(|us| u64::try_from(us).ok());
-            let reach = fanout.reach(spread, self.end_us);
-            for tally in [&mut *run, &mut *recorded] {
-                tally.record(Metric::FanoutSkew, spread.last_us - spread.first_us);
-                if let Some(published) = published {
-                    let since = |us: u64| us.saturating_sub(published);
-                    tally.record(Metric::FanoutFirst, since(spread.first_us));
-                    tally.record(Metric::FanoutLast, since(spread.last_us));
-                }
-                if let Some((arrived, due)) = reach {
-                    tally.count.fanout_arrived += arrived;
-                    tally.count.fanout_due += due;
-                }
+    /// How sampled events spread over the streams: by the phase in which they were published, and by
+    /// population. Nothing where none was sampled.
+    fn spreads(&self) -> Vec<Vec<Tally>> {
+        if self.fanouts.iter().all(Fanout::is_empty) {
+            return Vec::new();
+        }
+        let job = self.job;
+        let empty = || job.populations.iter().map(|_| Tally::new(job.precision));
+        let mut spreads: Vec<Vec<Tally>> = job.phases.iter().map(|_| empty().collect()).collect();
+        for (population, fanout) in self.fanouts.iter().enumerate() {
+            for spread in fanout.spreads() {
+                let tally = &mut spreads[job.phase_at(spread.begin_us())][population];
+                measure(spread, fanout.reach(spread, self.end_us), tally);
             }
         }
+        spreads
     }
 
     /// The samples of events, where this is a shard whose streams are not all that share them.
@@ -178,7 +186,11 @@ impl Assembly<'_> {
         let named = self.job.populations.iter().zip(&self.fanouts);
         named
             .map(|(population, fanout)| {
-                fanout.sketch(&population.name, |us| self.clock.wall_us(us))
+                fanout.sketch(
+                    &population.name,
+                    |us| self.clock.wall_us(us),
+                    |us| self.job.phase_at(us),
+                )
             })
             .filter(|sketch| !sketch.events.is_empty())
             .collect()
@@ -201,6 +213,21 @@ fn whole(
         },
     })
     .collect()
+}
+
+/// How one event spread, and at how many streams it arrived and was due, if that is known.
+fn measure(spread: &Spread, reach: Option<(u64, u64)>, tally: &mut Tally) {
+    tally.record(Metric::FanoutSkew, spread.last_us - spread.first_us);
+    let published = spread.published_us.and_then(|us| u64::try_from(us).ok());
+    if let Some(published) = published {
+        let since = |us: u64| us.saturating_sub(published);
+        tally.record(Metric::FanoutFirst, since(spread.first_us));
+        tally.record(Metric::FanoutLast, since(spread.last_us));
+    }
+    if let Some((arrived, due)) = reach {
+        tally.count.fanout_arrived += arrived;
+        tally.count.fanout_due += due;
+    }
 }
 
 /// The versions of HTTP in which heads came, if any did.

@@ -36,6 +36,9 @@ pub struct FanoutEvent {
     pub last_us: u64,
     /// Streams that it arrived at.
     pub arrived: u64,
+    /// The phase in which it was published, or else first arrived: its place in the plan, from 0.
+    #[serde(default)]
+    pub phase: usize,
 }
 
 impl FanoutSketch {
@@ -57,6 +60,9 @@ impl FanoutSketch {
                 continue;
             };
             let mine = mine.get_mut();
+            if event.first_us < mine.first_us {
+                mine.phase = event.phase;
+            }
             mine.first_us = mine.first_us.min(event.first_us);
             mine.last_us = mine.last_us.max(event.last_us);
             mine.published_us = mine.published_us.or(event.published_us);
@@ -64,11 +70,14 @@ impl FanoutSketch {
         }
     }
 
-    /// Puts the times of these samples among metrics, in the place of those that are there.
-    pub fn measure(sketches: &[Self], metrics: &mut BTreeMap<String, MetricValue>) {
+    /// Puts the times of sampled events among metrics, in the place of those that are there.
+    pub fn measure<'a>(
+        events: impl IntoIterator<Item = &'a FanoutEvent>,
+        metrics: &mut BTreeMap<String, MetricValue>,
+    ) {
         let mut samples = ["fanout_first", "fanout_last", "fanout_skew"]
             .map(|name| (name, Distribution::new(DIGITS)));
-        for event in sketches.iter().flat_map(|sketch| sketch.events.values()) {
+        for event in events {
             let [first, last, skew] = &mut samples;
             skew.1.record(event.last_us.saturating_sub(event.first_us));
             if let Some(published) = event.published_us {
@@ -109,6 +118,7 @@ mod tests {
             first_us: key * 1000 + 10 + offset,
             last_us: key * 1000 + 20 + offset,
             arrived: 3,
+            phase: 0,
         };
         FanoutSketch {
             population: "readers".into(),
@@ -138,7 +148,7 @@ mod tests {
             whole.events.len()
         );
         let mut metrics = BTreeMap::new();
-        FanoutSketch::measure(&[whole], &mut metrics);
+        FanoutSketch::measure(whole.events.values(), &mut metrics);
         let of = |name: &str| metrics[name].samples().unwrap().clone();
         assert_eq!(
             (of("fanout_first").max(), of("fanout_last").min()),

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ssekit_record::quantity::show_number;
 use ssekit_record::{
-    Aborted, Capacity, FanoutSketch, Interval, LoadOutcome, LoadRecord, MetricValue, Phase,
-    PopulationScope, Storm, ThresholdResult, Verdict,
+    Aborted, Capacity, FanoutEvent, FanoutSketch, Interval, LoadOutcome, LoadRecord, MetricValue,
+    Phase, PopulationScope, Storm, ThresholdResult, Verdict,
 };
 
 /// Why records are no shards of one run.
@@ -118,22 +118,32 @@ pub fn merge_with(
 }
 
 /// First and last arrivals of an event are those among the streams of one shard: the times of the whole
-/// come from the events that all shards sampled. What has no such sample, or is of a part of the run,
-/// is left out, for added up it would say something that nobody saw.
+/// and of its parts come from the events that all shards sampled. In the series, where no event can be
+/// told from another, they are left out.
 fn spread(whole: &mut LoadRecord) {
-    const TIMES: [&str; 3] = ["fanout_first", "fanout_last", "fanout_skew"];
-    let forget = |metrics: &mut BTreeMap<String, MetricValue>| {
-        metrics.retain(|name, _| !TIMES.contains(&name.as_str()));
+    let recorded: Vec<bool> = whole.phases.iter().map(|phase| phase.record).collect();
+    let is_recorded = |event: &&FanoutEvent| recorded.get(event.phase).copied().unwrap_or(true);
+    let all = || whole.fanout.iter().flat_map(|one| one.events.values());
+    let of = |name: &str| {
+        let named = whole.fanout.iter().find(|one| one.population == name);
+        named.into_iter().flat_map(|one| one.events.values())
     };
-    let populations = whole.populations.iter_mut().map(|p| &mut p.scope);
-    let phases = whole.phases.iter_mut().map(|phase| &mut phase.all);
-    for scope in populations.chain(phases) {
-        forget(&mut scope.metrics);
+    FanoutSketch::measure(all().filter(is_recorded), &mut whole.metrics);
+    for part in &mut whole.populations {
+        let events = of(&part.population).filter(is_recorded);
+        FanoutSketch::measure(events, &mut part.scope.metrics);
+    }
+    for (index, phase) in whole.phases.iter_mut().enumerate() {
+        let is_in = |event: &&FanoutEvent| event.phase == index;
+        FanoutSketch::measure(all().filter(is_in), &mut phase.all.metrics);
+        for part in &mut phase.populations {
+            let events = of(&part.population).filter(is_in);
+            FanoutSketch::measure(events, &mut part.scope.metrics);
+        }
     }
     for row in &mut whole.series {
-        forget(&mut row.metrics);
+        FanoutSketch::measure([], &mut row.metrics);
     }
-    FanoutSketch::measure(&whole.fanout, &mut whole.metrics);
 }
 
 fn sketches(sum: &mut Vec<FanoutSketch>, other: Vec<FanoutSketch>) {
