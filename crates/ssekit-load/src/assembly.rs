@@ -23,6 +23,9 @@ use crate::scope::named;
 use crate::shift::Interval;
 use crate::tally::Tally;
 
+/// What is shorter, such as intervals at the ends of phases, says little of the time that a worker ran.
+const SHORT_US: u64 = 500_000;
+
 /// Adds up what workers hand in.
 pub(crate) struct Assembly<'a> {
     job: &'a Job,
@@ -79,7 +82,7 @@ impl<'a> Assembly<'a> {
 
     /// Whether no interval came at all.
     pub fn is_empty(&self) -> bool {
-        self.end_us == 0
+        self.worker_cpu.is_empty()
     }
 
     /// Takes the parts of one interval, one from each worker. Gives its row with all digits, for that of
@@ -235,8 +238,7 @@ impl<'a> Assembly<'a> {
             .worker_cpu
             .insert(part.worker, part.cpu_us)
             .unwrap_or(0);
-        // Short intervals at the ends of phases say little.
-        if length_us >= 500_000 {
+        if length_us >= SHORT_US {
             let busy = (part.cpu_us - before.min(part.cpu_us)) as f64 / length_us as f64;
             self.busiest = self.busiest.max(busy);
         }
@@ -301,7 +303,7 @@ impl<'a> Assembly<'a> {
         }
         let most = self.worker_cpu.values().max().copied().unwrap_or(0);
         let ending = finding::Ending {
-            busy: most as f64 / self.end_us.max(1) as f64,
+            busy: most as f64 / self.end_us.max(SHORT_US) as f64,
             interrupted,
             cut_short: interrupted || self.is_over(),
             saturated: self.is_saturated(),

@@ -94,7 +94,7 @@ impl Order {
             workers: self
                 .workers
                 .unwrap_or_else(|| Job::workers_for(plan.peak())),
-            storms: storms(&plan),
+            storms: storms(&plan, self.shard),
             ruling: self.ruling.clone(),
             search,
             publishers: self.publishers(&plan)?,

@@ -170,7 +170,7 @@ fn hire(
         .filter(|storm| storm.external)
         .map(|storm| (storm.begin_us, storm.end_us))
         .collect();
-    let seed = job.scenario.seed ^ (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let seed = chance(job.scenario.seed, job.shard.index, index);
     Builder::new()
         .name(format!("worker {index}"))
         .spawn(move || {
@@ -178,6 +178,13 @@ fn hire(
             shift.work(worker.map_err(LoadError::Runtime)?)
         })
         .map_err(LoadError::Runtime)
+}
+
+/// The seed of a worker's own chance, another one for each worker of each part: streams that come back after
+/// times that jitter spreads must not do so in step with those of another part.
+fn chance(seed: u64, shard: u32, worker: usize) -> u64 {
+    let number = (u64::from(shard) << 32) + worker as u64 + 1;
+    seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// When workers tell how long streams have waited in vain so far: at the end of each step of a search,
@@ -272,4 +279,20 @@ fn show(
         waiting: assembly.waited(),
         judge: &mut || assembly.judged(),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_workers_of_a_run_share_their_chance() {
+        let parts = (0..64).flat_map(|shard| (0..8).map(move |worker| (shard, worker)));
+        let seeds: BTreeSet<_> = parts
+            .map(|(shard, worker)| chance(7, shard, worker) | 1)
+            .collect();
+        assert_eq!(seeds.len(), 64 * 8);
+    }
 }

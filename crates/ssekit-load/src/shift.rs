@@ -5,7 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::spawn_local;
@@ -130,8 +130,7 @@ impl Shift {
 
     async fn run(self, worker: Rc<Worker>) -> io::Result<()> {
         let mut reading = spawn_local(read_all(worker.clone(), worker.poller.queue()?));
-        // Before that instant the clock stands still.
-        sleep_until(worker.clock.instant(0).into()).await;
+        wait_for_start(&worker, &self.halt).await;
         let starts = spawn_local(act(worker.clone(), self.script));
         let beat = spawn_local(beat(worker.clone()));
         for publisher in self.publishers {
@@ -169,6 +168,22 @@ impl Shift {
     }
 }
 
+/// How often who waits looks whether the run is to end.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Waits for the start of the run, before which its clock stands still, or until it is to end: the start
+/// may be hours away.
+async fn wait_for_start(worker: &Worker, halt: &Halt) {
+    let start = worker.clock.instant(0);
+    while !halt.is_asked() {
+        let look = Instant::now() + LOOK;
+        sleep_until(start.min(look).into()).await;
+        if start <= look {
+            break;
+        }
+    }
+}
+
 /// Waits for a time of the run, or until the run is to end; tells when that was.
 async fn wait_until(worker: &Worker, due_us: u64, halt: &Halt) -> u64 {
     loop {
@@ -179,7 +194,7 @@ async fn wait_until(worker: &Worker, due_us: u64, halt: &Halt) -> u64 {
         if halt.is_asked() {
             return now;
         }
-        let step = Duration::from_micros(due_us - now).min(Duration::from_millis(50));
+        let step = Duration::from_micros(due_us - now).min(LOOK);
         sleep(step).await;
     }
 }

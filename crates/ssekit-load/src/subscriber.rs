@@ -452,21 +452,15 @@ async fn again(worker: &Worker, seat: &Seat, over: Over) -> bool {
     });
     seat.enter(State::Backoff, worker);
     let due = at_us + wait_ms * 1000;
-    if let Err(told) = seat
-        .obey(sleep_until(worker.clock.instant(due).into()))
-        .await
-    {
+    let due_at = worker.clock.instant(due);
+    while let Err(told) = seat.obey(sleep_until(due_at.into())).await {
         match told {
             Command::Leave | Command::Drop { leaves: true, .. } | Command::Expire => {
                 seat.enter(worker.verdict(seat, Cause::Client), worker);
                 return false;
             }
             // It is not connected: there is nothing to drop or to wait for.
-            Command::Drop { .. } | Command::TimedOut(_) => {
-                let _ = seat
-                    .obey(sleep_until(worker.clock.instant(due).into()))
-                    .await;
-            }
+            Command::Drop { .. } | Command::TimedOut(_) => {}
         }
     }
     let now = worker.clock.now_us();

@@ -475,3 +475,36 @@ fn histograms_keep_to_their_bounds_and_tell_what_is_beyond() {
     let rows: u64 = whole.series.iter().map(|row| row.counts.received).sum();
     assert_eq!(rows, whole.events.received, "each event is in one row");
 }
+
+/// Makes a run against a server that ends each stream after an event and wants it back after so long; how
+/// often it was asked.
+fn asked_again_after(retry_ms: u64, rest: &str) -> usize {
+    let origin = Origin::start(move |visit| {
+        visit.open();
+        visit.write(&format!("retry: {retry_ms}\n\n"));
+        visit.event(1);
+    });
+    let text = format!("[[phase]]\nkind = \"ramp\"\nto = 4\nover = \"100ms\"\n{rest}");
+    let record = measured(&origin, &text);
+    assert_eq!(record.streams.opened, 4);
+    origin.requests.lock().unwrap().len()
+}
+
+const STORM: &str = "[[phase]]\nkind = \"storm\"\ndrop = \"100%\"\nsettle = \"400ms\"\n";
+
+#[test]
+fn a_stream_that_leaves_after_a_storm_while_it_waits_does_not_come_back() {
+    let rest =
+        "[[phase]]\nkind = \"drain\"\nover = \"100ms\"\n[[phase]]\nkind = \"wait\"\nfor = \"4s\"\n";
+    assert_eq!(
+        asked_again_after(2000, &format!("{STORM}{rest}{PATIENT}")),
+        4
+    );
+}
+
+#[test]
+fn storms_do_not_shorten_the_wait_of_a_stream_that_is_not_connected() {
+    let rest = "[[phase]]\nkind = \"hold\"\nfor = \"1s\"\n";
+    let asked = asked_again_after(600_000, &format!("{STORM}{STORM}{STORM}{rest}{PATIENT}"));
+    assert_eq!(asked, 4);
+}

@@ -87,6 +87,50 @@ fn a_part_within_the_tolerance_joins_the_plan_where_it_stands() {
 }
 
 #[test]
+fn a_run_that_waits_for_its_start_can_be_ended() {
+    let (origin, seen) = watched();
+    let in_an_hour = wall_us() / 1000 + 3_600_000;
+    let text = late(&origin, 0, "");
+    let mut job = order(&text).job().unwrap();
+    job.start_at = Some(std::time::UNIX_EPOCH + Duration::from_millis(in_an_hour));
+    let (out, record) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let stop = Arc::new(true.into());
+        out.send(ssekit_load::run(&job, &stop, &mut |_| {}))
+    });
+    let record = record.recv_timeout(Duration::from_secs(120)).expect("ends");
+    let record = record.unwrap();
+    assert_eq!(record.exit_code(), ExitCode::Interrupted);
+    assert_eq!((record.elapsed_us, record.counts.started), (0, 0));
+    let mut said = record.findings.iter().map(|one| one.id.as_str());
+    assert!(said.all(|id| id == "no-data"), "{:?}", record.findings);
+    assert_eq!(seen.lock().unwrap().len(), 0);
+}
+
+#[test]
+fn what_a_storm_commands_is_done_once() {
+    let (origin, _) = watched();
+    let done = tempfile::NamedTempFile::new().unwrap();
+    let path = done.path().to_str().unwrap();
+    let text = format!(
+        "[target]\nurl = \"http://{}/events\"\n\
+         [[phase]]\nkind = \"ramp\"\nto = 4\nover = \"100ms\"\n\
+         [[phase]]\nkind = \"storm\"\nmode = \"external\"\ncommand = \"echo done >>{path}\"\n\
+         settle = \"2s\"\n{PATIENT}",
+        origin.address
+    );
+    let parts = (0..3).map(|index| {
+        let mut order = order(&text);
+        (order.shard.index, order.shard.count) = (index, 3);
+        thread::spawn(move || made(&order.job().unwrap()))
+    });
+    let parts: Vec<_> = parts.collect();
+    let records: Vec<_> = parts.into_iter().map(|part| part.join().unwrap()).collect();
+    assert!(records.iter().all(|record| record.streams.opened > 0));
+    assert_eq!(std::fs::read_to_string(path).unwrap(), "done\n");
+}
+
+#[test]
 fn each_part_connects_from_its_own_address() {
     let (origin, seen) = watched();
     let text = format!(

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,6 +21,8 @@ const POLL: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(15);
 /// As much of the time between two looks counts as silence: this process may have been stopped itself.
 const MOST_AT_ONCE: Duration = Duration::from_secs(1);
+/// What a process said before it ended is here by then.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// What a process tells, by its number; nothing when it is over.
 type Told = (usize, Option<Snapshot>);
@@ -71,7 +74,7 @@ struct Worker {
     /// Where it is told that the run is over. Its end tells that this process is gone.
     orders: Option<ChildStdin>,
     out: Option<JoinHandle<String>>,
-    said: Option<JoinHandle<String>>,
+    said: Option<Said>,
     record: Option<LoadRecord>,
 }
 
@@ -93,7 +96,7 @@ impl Worker {
         Ok(Self {
             orders: child.stdin.take(),
             out: out.map(|out| follow(out, number, told)),
-            said: said.map(listen),
+            said: said.map(Said::listen),
             record: None,
             child,
         })
@@ -101,19 +104,15 @@ impl Worker {
 
     /// Takes the record of a process that has closed its output.
     fn finish(&mut self) -> Result<(), String> {
-        let text = |listener: Option<JoinHandle<String>>| {
-            listener
-                .and_then(|thread| thread.join().ok())
-                .unwrap_or_default()
-        };
-        self.record = load::json::parse(&text(self.out.take())).ok();
+        let out = self.out.take().and_then(|thread| thread.join().ok());
+        self.record = load::json::parse(&out.unwrap_or_default()).ok();
         if self.record.is_some() {
             return Ok(());
         }
         let status = self.child.wait();
-        let said = text(self.said.take());
-        Err(match (said.lines().last(), status) {
-            (Some(last), _) => last.strip_prefix("ssekit: ").unwrap_or(last).to_owned(),
+        let last = self.said.take().and_then(Said::last);
+        Err(match (last, status) {
+            (Some(last), _) => last.strip_prefix("ssekit: ").unwrap_or(&last).to_owned(),
             (None, Ok(status)) => format!("it ended with {status}"),
             (None, Err(error)) => cause(&error),
         })
@@ -168,12 +167,35 @@ fn follow(
     })
 }
 
-fn listen(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut text = String::new();
-        let _ = from.read_to_string(&mut text);
-        text
-    })
+/// What a process says.
+struct Said {
+    listener: JoinHandle<()>,
+    last: Arc<Mutex<Option<String>>>,
+}
+
+impl Said {
+    fn listen(from: impl Read + Send + 'static) -> Self {
+        let last = Arc::<Mutex<Option<String>>>::default();
+        let known = last.clone();
+        let listen = move || {
+            for line in BufReader::new(from).lines().map_while(Result::ok) {
+                *known.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+            }
+        };
+        let listener = std::thread::spawn(listen);
+        Self { listener, last }
+    }
+
+    /// The last line of a process that has ended. What the command of a storm has started may keep the
+    /// output open for hours, so its end is not waited for.
+    fn last(self) -> Option<String> {
+        let begun = Instant::now();
+        while !self.listener.is_finished() && begun.elapsed() < LAST_WORD {
+            std::thread::sleep(POLL);
+        }
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.take()
+    }
 }
 
 /// The children. None outlives it.
@@ -212,7 +234,7 @@ impl Crew {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             let passed = std::mem::replace(&mut looked, Instant::now()).elapsed();
-            if SystemTime::now() >= start_at
+            if (asked || SystemTime::now() >= start_at)
                 && let Some(number) = silence.pass(passed)
             {
                 let why = format!("it has told nothing for {} s", PATIENCE.as_secs());
@@ -264,6 +286,8 @@ impl Silence {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
@@ -276,6 +300,15 @@ mod tests {
             assert_eq!(silence.pass(second), None);
         }
         assert_eq!(silence.pass(second), Some(1));
+    }
+
+    #[test]
+    fn the_last_word_is_known_while_others_keep_the_output_open() {
+        let (from, mut to) = std::io::pipe().unwrap();
+        let said = Said::listen(from);
+        to.write_all(b"first\nssekit: why\n").unwrap();
+        assert_eq!(said.last().as_deref(), Some("ssekit: why"));
+        drop(to);
     }
 
     #[test]

@@ -71,8 +71,8 @@ pub(super) fn phases(plan: &LoadPlan) -> Vec<JobPhase> {
     phases
 }
 
-/// Its storms in order.
-pub(super) fn storms(plan: &LoadPlan) -> Vec<Storm> {
+/// Its storms in order. What they command is done once, whatever number of parts the run has: by the first.
+pub(super) fn storms(plan: &LoadPlan, shard: Shard) -> Vec<Storm> {
     let storms = plan.phases().filter_map(|phase| match &phase.action {
         PhaseAction::Storm { mode, command, .. } => Some(Storm {
             phase: phase.name.clone(),
@@ -80,7 +80,7 @@ pub(super) fn storms(plan: &LoadPlan) -> Vec<Storm> {
             begin_us: phase.start_us,
             end_us: phase.end_us,
             external: *mode == StormMode::External,
-            command: command.clone(),
+            command: command.clone().filter(|_| shard.index == 0),
         }),
         _ => None,
     });
