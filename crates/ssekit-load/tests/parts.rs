@@ -96,7 +96,7 @@ fn a_run_that_waits_for_its_start_can_be_ended() {
     let (out, record) = std::sync::mpsc::channel();
     thread::spawn(move || {
         let stop = Arc::new(true.into());
-        out.send(ssekit_load::run(&job, &stop, &mut |_| {}))
+        let _ = out.send(ssekit_load::run(&job, &stop, &mut |_| {}));
     });
     let record = record.recv_timeout(Duration::from_secs(120)).expect("ends");
     let record = record.unwrap();
