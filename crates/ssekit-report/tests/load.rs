@@ -4,7 +4,7 @@
 mod shard;
 
 use shard::shard;
-use ssekit_record::is_unsafe_to_show;
+use ssekit_record::{LoadRecord, is_unsafe_to_show};
 use ssekit_report::load::{csv, hgrm, hlog, html, json, junit, markdown, terminal};
 use ssekit_report::terminal::Layout;
 
@@ -70,6 +70,44 @@ fn no_line_of_a_terminal_is_wider_than_it() {
             assert!(line.chars().count() <= width, "{width}: {line}");
         }
     }
+}
+
+#[test]
+fn parts_are_told_apart_where_there_are_several() {
+    let told = |record: &LoadRecord, verbose| {
+        let layout = Layout {
+            verbose,
+            ..Layout::default()
+        };
+        let texts = [
+            plain(&terminal::render(record, layout)),
+            markdown::render(record),
+            html::render(record),
+        ];
+        texts.map(|text| ["population", "planned"].map(|head| is_head(&text, head)))
+    };
+    let mut record = shard(0, 1);
+    assert_eq!(told(&record, false), [[true; 2]; 3]);
+    // One population is the run, and a ramp and what comes after it are told apart where there is room.
+    record.populations.truncate(1);
+    record.phases.truncate(2);
+    assert_eq!(
+        told(&record, false),
+        [[false; 2], [false, true], [false, true]]
+    );
+    assert_eq!(told(&record, true)[0], [false, true]);
+    record.phases.truncate(1);
+    assert_eq!(told(&record, true), [[false; 2]; 3]);
+}
+
+/// Whether a table has a column of this name.
+fn is_head(text: &str, name: &str) -> bool {
+    let mut lines = text.lines();
+    lines.any(|line| {
+        line.split(|c: char| !c.is_alphabetic())
+            .any(|word| word == name)
+            && line.contains("events")
+    })
 }
 
 #[test]

@@ -7,6 +7,7 @@ use ssekit_record::quantity::{show_bytes, show_number, show_us};
 use ssekit_record::{LoadOutcome, LoadRecord, METRICS, ThresholdResult, Verdict};
 
 use super::capacity::{self, StepRow};
+use super::part::{self, Parts};
 use super::row::{HEADINGS, Row, count, rows, server, shares};
 use super::storm;
 use crate::html::began;
@@ -45,6 +46,7 @@ struct Page {
     headings: [&'static str; 7],
     rows: Vec<Explained>,
     shares: Vec<Share>,
+    parts: Vec<Parts>,
     causes: Vec<(&'static str, Vec<(String, String)>)>,
     storms: Vec<String>,
     capacity: String,
@@ -107,6 +109,7 @@ impl Page {
             headings: HEADINGS,
             rows: explained.collect(),
             shares: shares.collect(),
+            parts: part::all(record),
             causes: causes(record),
             storms: storms(record),
             capacity: record

@@ -7,7 +7,8 @@ use ssekit_record::{LoadOutcome, LoadRecord};
 
 use super::capacity::rows as rows_of;
 use super::row::{HEADINGS, count, rows, server, shares};
-use super::storm;
+use super::table::Table;
+use super::{part, storm};
 use crate::markdown::{code, escaped, mark};
 use crate::text::duration;
 
@@ -38,6 +39,7 @@ pub fn render(record: &LoadRecord) -> String {
     totals(record, &mut out);
     thresholds(record, &mut out);
     metrics(record, &mut out);
+    parts(record, &mut out);
     storms(record, &mut out);
     capacity(record, &mut out);
     causes(record, &mut out);
@@ -142,6 +144,35 @@ fn metrics(record: &LoadRecord, out: &mut String) {
     out.push('\n');
     for (name, value) in shares(record) {
         let _ = writeln!(out, "- {}: {value}", code(&name));
+    }
+    out.push('\n');
+}
+
+/// Populations and phases, where there are several.
+fn parts(record: &LoadRecord, out: &mut String) {
+    for parts in part::all(record) {
+        parts.tables.iter().for_each(|one| table(one, out));
+        for note in &parts.notes {
+            let _ = writeln!(out, "- {}", escaped(note));
+        }
+        if !parts.notes.is_empty() {
+            out.push('\n');
+        }
+    }
+}
+
+fn table(table: &Table, out: &mut String) {
+    let numbers = table.head.len() - table.words;
+    let _ = writeln!(out, "| {} |", table.head.join(" | "));
+    let _ = writeln!(
+        out,
+        "|{}{}",
+        "---|".repeat(table.words),
+        "---:|".repeat(numbers)
+    );
+    for row in &table.rows {
+        let cells: Vec<String> = row.iter().map(|cell| escaped(cell)).collect();
+        let _ = writeln!(out, "| {} |", cells.join(" | "));
     }
     out.push('\n');
 }

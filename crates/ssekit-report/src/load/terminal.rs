@@ -6,7 +6,8 @@ use ssekit_record::quantity::{show_bytes, show_number, show_us};
 use ssekit_record::{Capacity, Generator, LoadOutcome, LoadRecord, MetricValue, Verdict};
 
 use super::row::{chief, count, rows, server, shares, shown};
-use super::{capacity, curve, storm};
+use super::table::Table;
+use super::{capacity, curve, part, storm};
 use crate::terminal::Layout;
 use crate::terminal::style::{self, BOLD, DIM, Painted};
 use crate::text::{bounded, columns, duration, packed, wrap};
@@ -15,6 +16,8 @@ use crate::text::{bounded, columns, duration, packed, wrap};
 const STEP_SHOWN_US: u64 = 1000;
 /// Columns of the name that a line begins with.
 const NAME: usize = 10;
+/// Rows of a table of populations or phases, at most.
+const PART_ROWS: usize = 24;
 /// Width of the bars of the percentile plot.
 const BAR: usize = 32;
 
@@ -25,6 +28,7 @@ pub fn render(record: &LoadRecord, layout: Layout) -> String {
         header(record, layout, &mut out);
         totals(record, layout, &mut out);
         table(record, layout, &mut out);
+        parts(record, layout, &mut out);
         plot(record, &mut out);
         storms(record, layout, &mut out);
         generator(record, layout, &mut out);
@@ -128,33 +132,36 @@ fn table(record: &LoadRecord, layout: Layout, out: &mut String) {
     if rows.is_empty() {
         return;
     }
-    let head = ["metric", "samples", "p50", "p90", "p99", "p99.9", "max"];
-    let cells: Vec<[String; 7]> = rows
-        .into_iter()
-        .map(|row| {
-            let [_, _, p50, p90, p99, p999, max] = row.figures;
-            [row.name, row.count, p50, p90, p99, p999, max]
-        })
-        .collect();
-    let width = |at: usize| {
-        let cells = cells.iter().map(|row| columns(&row[at]));
-        cells.chain([head[at].len()]).max().unwrap_or(0)
+    let mut table = Table {
+        head: vec!["metric", "samples", "p50", "p90", "p99", "p99.9", "max"],
+        words: 1,
+        rows: Vec::new(),
     };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let laid = |row: &[&str]| {
-        let mut text = format!("{:<1$}", row[0], widths[0]);
-        for (cell, width) in row.iter().zip(&widths).skip(1) {
-            let pad = width.saturating_sub(columns(cell));
-            let _ = write!(text, "  {:pad$}{cell}", "");
-        }
-        text
-    };
-    let _ = writeln!(out, "{}", Painted(DIM, laid(&head)));
-    for row in &cells {
-        let row: Vec<&str> = row.iter().map(String::as_str).collect();
-        let _ = writeln!(out, "{}", laid(&row));
+    for row in rows {
+        let [_, _, figures @ ..] = row.figures;
+        table
+            .rows
+            .push([vec![row.name, row.count], figures.into()].concat());
     }
-    out.push('\n');
+    table.write(usize::MAX, usize::MAX, out);
+}
+
+/// Populations and phases, where there is something to tell apart.
+fn parts(record: &LoadRecord, layout: Layout, out: &mut String) {
+    let all = part::all(record).into_iter();
+    for parts in all.filter(|parts| parts.is_chief || layout.verbose) {
+        for table in &parts.tables {
+            table.write(layout.columns(), PART_ROWS, out);
+        }
+        for note in &parts.notes {
+            for line in wrap(note, layout.columns()) {
+                let _ = writeln!(out, "{line}");
+            }
+        }
+        if !parts.notes.is_empty() {
+            out.push('\n');
+        }
+    }
 }
 
 /// The chief metric by percentile, each bar as long as its value on a logarithmic scale.

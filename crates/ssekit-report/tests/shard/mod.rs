@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use ssekit_record::{
     Capacity, CapacityStep, Distribution, Generator, Interval, Live, LoadCounts, LoadFinding,
-    LoadOutcome, LoadRecord, Metric, MetricValue, Phase, Recovering, SCHEMA, ScenarioSummary,
-    Scope, Shard, Storm, StreamCounts, Threshold, Verdict,
+    LoadOutcome, LoadRecord, Metric, MetricValue, Phase, PopulationScope, Recovering, SCHEMA,
+    ScenarioSummary, Scope, Shard, Storm, StreamCounts, Threshold, Verdict,
 };
 
 pub const HOSTILE: &str = "<&\"]]>'|`\u{1b}[31m\u{202e}=cmd\r\n\u{0}";
@@ -71,6 +71,65 @@ fn capacity() -> Capacity {
         true,
     );
     capacity
+}
+
+/// A control group, slow readers that were given up, readers without an event, and a publisher.
+fn populations() -> Vec<PopulationScope> {
+    let readers = |kind: &str, name: &str, counts, metrics| PopulationScope {
+        population: name.into(),
+        kind: Some(kind.into()),
+        scope: Scope { counts, metrics },
+    };
+    let opened = |opened, received| LoadCounts {
+        started: opened,
+        opened,
+        received,
+        numbered: received,
+        ..LoadCounts::default()
+    };
+    let times = |factor: u64| {
+        let delivery = samples("delivery", (1..=300).map(|n| n * factor));
+        let gap = samples("gap", (1..=200).map(|n| 100_000 / factor + n));
+        [delivery, gap].into()
+    };
+    vec![
+        readers("subscriber", "control", opened(400, 900), times(10)),
+        readers(
+            "slow",
+            &format!("slow {HOSTILE}"),
+            LoadCounts {
+                disconnects: 7,
+                skipped: 3,
+                ..opened(50, 100)
+            },
+            times(1000),
+        ),
+        readers("probe", "eventless", opened(50, 0), BTreeMap::new()),
+        readers(
+            "publisher",
+            "ticker",
+            LoadCounts {
+                published_due: 9,
+                published: 8,
+                ..LoadCounts::default()
+            },
+            BTreeMap::new(),
+        ),
+    ]
+}
+
+/// How the run began: not recorded, with a first event of every stream.
+fn ramp(counts: LoadCounts) -> Phase {
+    Phase {
+        name: format!("up {HOSTILE}"),
+        kind: "ramp".into(),
+        end_us: 1_000_000,
+        all: Scope {
+            counts,
+            metrics: [samples("delivery", [5_000, 900_000])].into(),
+        },
+        ..Phase::default()
+    }
 }
 
 /// What shard `index` of two saw: delivery of `from` to `from + 999` ms.
@@ -139,20 +198,37 @@ pub fn shard(index: u32, from: u64) -> LoadRecord {
         events: (&counts).into(),
         counts,
         metrics,
-        populations: Vec::new(),
-        phases: vec![Phase {
-            name: "steady".into(),
-            kind: "hold".into(),
-            label: None,
-            start_us: 0,
-            end_us: 4_000_000,
-            record: true,
-            all: Scope {
-                counts,
-                metrics: [delivery()].into(),
+        populations: populations(),
+        phases: vec![
+            ramp(LoadCounts {
+                opened: 499,
+                ..LoadCounts::default()
+            }),
+            Phase {
+                name: "steady".into(),
+                kind: "hold".into(),
+                label: None,
+                start_us: 1_000_000,
+                end_us: 4_000_000,
+                record: true,
+                all: Scope {
+                    counts: LoadCounts {
+                        opened: 0,
+                        ..counts
+                    },
+                    metrics: [delivery()].into(),
+                },
+                populations: Vec::new(),
             },
-            populations: Vec::new(),
-        }],
+            Phase {
+                name: "again".into(),
+                kind: "storm".into(),
+                start_us: 4_000_000,
+                end_us: 4_000_000,
+                record: true,
+                ..Phase::default()
+            },
+        ],
         series: (0..4).map(row).collect(),
         errors: [(format!("status 503 {HOSTILE}"), 1)].into(),
         disconnects: [("eof".to_owned(), 2)].into(),
