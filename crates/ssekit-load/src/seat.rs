@@ -173,6 +173,11 @@ impl Seat {
         self.state.get()
     }
 
+    /// Whether its stream ended as it should and no other follows in its place.
+    pub fn is_over(&self) -> bool {
+        self.state.get() == State::Done && self.is_settled.get()
+    }
+
     /// Moves on.
     pub fn enter(&self, state: State, worker: &Worker) {
         let before = self.state.replace(state);

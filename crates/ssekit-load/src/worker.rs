@@ -415,11 +415,15 @@ impl Worker {
             }
             let at = (self.random() % len as u64) as usize;
             let seat = seats[at].clone();
-            if seat.state() == State::Done {
+            if seat.is_over() {
                 seats.swap_remove(at);
                 continue;
             }
             drop(seats);
+            // Its answer is complete, and the next stream in its place has not begun.
+            if seat.state() == State::Done {
+                continue;
+            }
             let newest = seat.with(|inside| inside.account.newest_us);
             self.record(&seat, Metric::Staleness, now_us - newest.min(now_us));
         }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use origin::{Origin, PATIENT, Visit, above, made, order, stats, tick};
 use ssekit_record::{LoadRecord, MetricValue, Scope, Verdict};
@@ -209,6 +209,36 @@ fn churn_and_drain_end_streams_as_planned() {
 /// A hub: what is posted to a topic goes to its subscribers.
 fn hub(held: Duration, readers: usize) -> Origin {
     hub_that_withholds(held, readers, |_, _| false)
+}
+
+#[test]
+fn of_users_that_follow_each_other_quickly_none_is_forgotten() {
+    const USERS: u64 = 20;
+    let begin = Instant::now();
+    let origin = Origin::start(move |visit| {
+        visit.open();
+        visit.write("data: 1\n\n");
+        if begin.elapsed() < 1500 * MS {
+            visit.write("data: [DONE]\n\n");
+        } else {
+            while visit.write(": wait\n") {
+                thread::sleep(50 * MS);
+            }
+        }
+    });
+    let record = measured(&format!(
+        "[target]\nurl = \"http://{}/events\"\n[expect]\nend = \"data:[DONE]\"\n\
+         [reconnect]\npolicy = \"none\"\n\
+         [[phase]]\nkind = \"ramp\"\nto = {USERS}\nover = \"100ms\"\n\
+         [[phase]]\nkind = \"hold\"\nfor = \"3s\"\n",
+        origin.address
+    ));
+    assert!(record.streams.finished > 10 * USERS, "{:?}", record.streams);
+    assert_eq!(record.streams.opened, record.streams.finished + USERS);
+    // Each place has a stream that is open when observation stops.
+    for name in ["stream_life_censored", "gap_censored"] {
+        assert_eq!(stats(&record, name).count, USERS, "{name}");
+    }
 }
 
 /// A hub that keeps some events from some subscribers of their topic, by id and place. It takes nothing
