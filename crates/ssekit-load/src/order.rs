@@ -83,7 +83,7 @@ impl Order {
             planned,
             demand: plan.demand(scenario, self.shard),
             phases: phases(&plan),
-            thresholds: scenario.thresholds(),
+            thresholds: plan.thresholds(scenario),
             validity: validity(scenario),
             precision: Precision {
                 digits: scenario.histogram.digits,

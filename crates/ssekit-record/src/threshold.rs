@@ -48,6 +48,10 @@ pub struct Threshold {
     #[serde(skip_serializing_if = "is_zero")]
     #[schemars(default)]
     pub abort_after_us: u64,
+    /// Why it will have no data, where the scenario alone tells, and what would give it some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(default)]
+    pub unmeasured: Option<String>,
 }
 
 /// The form in JSON: only with its metric can an expression be read.
@@ -71,6 +75,8 @@ struct Written {
     abort: bool,
     #[serde(default)]
     abort_after_us: u64,
+    #[serde(default)]
+    unmeasured: Option<String>,
 }
 
 impl TryFrom<Written> for Threshold {
@@ -86,6 +92,7 @@ impl TryFrom<Written> for Threshold {
             severity: read.severity,
             abort: read.abort,
             abort_after_us: read.abort_after_us,
+            unmeasured: read.unmeasured,
             ..Self::new(&read.metric, &read.expr)?
         })
     }
@@ -230,6 +237,7 @@ impl Threshold {
             severity: Severity::Fail,
             abort: false,
             abort_after_us: 0,
+            unmeasured: None,
         })
     }
 

@@ -12,6 +12,7 @@ mod redaction;
 mod scenario;
 mod setting;
 mod template;
+mod unmeasured;
 mod validation;
 mod value;
 

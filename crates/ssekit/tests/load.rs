@@ -81,6 +81,12 @@ fn a_threshold_that_does_not_hold_fails_and_one_without_data_does_not_pass() {
         (4, &"fail".into()),
         "{record:#}"
     );
+    // Why, and what would help.
+    let detail = record["thresholds"][0]["detail"].as_str().unwrap();
+    assert!(
+        detail.starts_with("no data (") && detail.contains("declare it in expect.published_at"),
+        "{detail}"
+    );
 }
 
 #[test]
@@ -481,6 +487,15 @@ fn a_log_gets_a_line_for_each_phase_and_quiet_says_nothing() {
     assert_eq!(
         said(&[[url.as_str()].as_slice(), &SHORT, &more].concat()).0,
         ""
+    );
+    // What will have no data is told at the begin, not only after the run.
+    let more = ["--threshold", "lost == 0"];
+    let (lines, left) = said(&[[url.as_str()].as_slice(), &SHORT, &more].concat());
+    assert_eq!(left, 4, "{lines}");
+    let first = lines.lines().next().unwrap();
+    assert!(
+        first.starts_with("lost == 0 will have no data: ") && first.contains("expect.seq"),
+        "{lines}"
     );
 }
 

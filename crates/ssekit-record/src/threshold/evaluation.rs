@@ -40,11 +40,41 @@ impl Threshold {
         if let Some(result) = search.and_then(|search| search.result(self, &record.series)) {
             return result;
         }
-        match self.window {
+        let mut result = match self.window {
             Window::Run => self.over_run(record),
             Window::Phase => self.over_phases(record),
             Window::Sliding(us) => self.over_windows(record, us),
+        };
+        if result.no_data
+            && result.samples == 0
+            && let Some(why) = self.absent(&record.counts)
+        {
+            result.detail += &format!(" ({why})");
         }
+        result
+    }
+
+    /// What every event lacks of what was declared, so that there is nothing to judge.
+    fn absent(&self, counts: &LoadCounts) -> Option<String> {
+        let metric = self.judged()?;
+        let over = match metric.shape {
+            Shape::Counter { over } => over,
+            Shape::Ratio { whole, .. } => whole,
+            Shape::Distribution => "",
+        };
+        let by_number =
+            matches!(over, "distinct" | "numbered") || metric.name.starts_with("fanout");
+        let by_stamp = over == "stamped" || metric.name.starts_with("delivery");
+        let (what, declared, without) = match () {
+            () if by_number && counts.numbered == 0 => ("number", "expect.seq", counts.unnumbered),
+            () if by_stamp && counts.received <= counts.unstamped => {
+                ("stamp", "expect.published_at", counts.unstamped)
+            }
+            () => return None,
+        };
+        let events = show_number(without as f64);
+        (without > 0)
+            .then(|| format!("none of {events} events has the {what} that {declared} declares"))
     }
 
     /// Whether a run that has gone on for so long ends because of this result so far: it does not hold,
@@ -351,6 +381,9 @@ impl Threshold {
             ),
             None => "no data".into(),
         };
+        if let Some(why) = self.unmeasured.as_ref().filter(|_| reading.samples == 0) {
+            detail += &format!(" ({why})");
+        }
         if reading.waiting > 0 {
             let waiting = show_number(reading.waiting as f64);
             detail += &format!("; {waiting} streams that waited in vain count with their wait");

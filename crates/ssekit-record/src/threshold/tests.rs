@@ -171,6 +171,66 @@ fn no_data_never_passes() {
 }
 
 #[test]
+fn why_there_is_no_data_is_told_wherever_it_is_judged_and_nowhere_else() {
+    let mut threshold = Threshold::parse("delivery p99 < 1s").unwrap();
+    threshold.unmeasured = Some("no stamp is declared".into());
+    let mut record = steady();
+    let told = "(no stamp is declared)";
+    assert!(!threshold.evaluate(&record).detail.contains(told));
+    record.metrics.clear();
+    record
+        .phases
+        .iter_mut()
+        .for_each(|phase| phase.all.metrics.clear());
+    record.series.iter_mut().for_each(|row| row.metrics.clear());
+    for window in [Window::Run, Window::Phase, Window::Sliding(SECOND)] {
+        threshold.window = window;
+        let result = threshold.evaluate(&record);
+        assert!(result.no_data && result.fails());
+        assert!(
+            result.detail.starts_with("no data (no stamp is declared)"),
+            "{}",
+            result.detail
+        );
+    }
+    threshold.min_samples = 5;
+    let detail = threshold.evaluate(&record).detail;
+    assert!(
+        detail.starts_with("no data: 0 samples of at least 5 (no stamp is declared)"),
+        "{detail}"
+    );
+    // Who reads the record knows it too.
+    let text = serde_json::to_string(&threshold).unwrap();
+    assert_eq!(serde_json::from_str::<Threshold>(&text).unwrap(), threshold);
+}
+
+#[test]
+fn what_no_event_has_is_told_where_it_leaves_no_data() {
+    let detail = |text: &str, numbered, unnumbered, unstamped| {
+        let counts = LoadCounts {
+            received: 90,
+            numbered,
+            unnumbered,
+            unstamped,
+            ..LoadCounts::default()
+        };
+        judge(text, &record(vec![scope(counts, &[])])).detail
+    };
+    assert_eq!(
+        detail("lost == 0", 0, 90, 0),
+        "no data (none of 90 events has the number that expect.seq declares)"
+    );
+    assert_eq!(
+        detail("delivery p99 < 1s", 90, 0, 90),
+        "no data (none of 90 events has the stamp that expect.published_at declares)"
+    );
+    // Some have it, or nothing was declared.
+    assert_eq!(detail("delivery p99 < 1s", 90, 0, 89), "no data");
+    assert_eq!(detail("lost == 0", 0, 0, 0), "no data");
+    assert_eq!(detail("gap p99 < 1s", 0, 90, 90), "no data");
+}
+
+#[test]
 fn the_only_population_is_the_whole_run() {
     let record = steady();
     let whole = judge("received count >= 1", &record);

@@ -265,10 +265,12 @@ pub fn shard(index: u32, from: u64) -> LoadRecord {
     };
     let mut warned = Threshold::parse("first_event max < 1ms").unwrap();
     warned.severity = ssekit_record::Severity::Warn;
+    let mut unmeasured = Threshold::parse("tick_lateness p99 < 1s").unwrap();
+    unmeasured.unmeasured = Some("nothing says how often: declare it in expect.interval".into());
     let thresholds = [
         Threshold::parse("delivery p99 < 1200ms").unwrap(),
         Threshold::parse("opened count >= 1").unwrap(),
-        Threshold::parse("tick_lateness p99 < 1s").unwrap(),
+        unmeasured,
         warned,
     ];
     record.thresholds = thresholds.iter().map(|t| t.evaluate(&record)).collect();

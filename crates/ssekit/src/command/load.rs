@@ -13,9 +13,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
 use ssekit_http::HttpChoice;
-use ssekit_load::{Joint, LoadError, Order, Ruling, preflight, run};
+use ssekit_load::{Job, Joint, LoadError, Order, Ruling, preflight, run};
 use ssekit_record::{ExitCode, Launched, LoadRecord, Shard, Threshold};
 use ssekit_report::load::merge::merge_with;
+use ssekit_report::text::harmless;
 use ssekit_scenario::Subject;
 use ssekit_scenario::load::{LoadPlan, LoadScenario, LoadedScenario, Quick, ScenarioError};
 
@@ -257,9 +258,24 @@ impl Arguments {
         if port.is_none() {
             listen(stop)?;
         }
+        self.forewarn(&job);
         let output = &order.scenario.output;
         let mut audience = Audience::new(&job, output, self.prometheus, self.quiet)?;
         Ok(run(&job, stop, &mut |progress| audience.show(progress))?)
+    }
+
+    /// Says at once which thresholds the run cannot give any data to: it may be long.
+    fn forewarn(&self, job: &Job) {
+        let told = job.thresholds.iter().filter(|_| !self.quiet);
+        for threshold in told {
+            if let Some(why) = &threshold.unmeasured {
+                let threshold = threshold.to_string();
+                output::say(&format!(
+                    "{} will have no data: {why}",
+                    harmless(&threshold)
+                ));
+            }
+        }
     }
 
     /// Makes one part for the process that started this one, which is told of each interval and then
@@ -305,6 +321,7 @@ impl Arguments {
         if port.is_none() {
             listen(stop)?;
         }
+        self.forewarn(&job);
         let output = &order.scenario.output;
         let mut audience = Audience::new(&job, output, self.prometheus, self.quiet)?;
         let mut joint = Joint::new(&job, self.processes);

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use ssekit_record::quantity::{show_bytes, show_number, show_us};
-use ssekit_record::{Shape, Shard, Threshold};
+use ssekit_record::{Shard, Threshold};
 use ssekit_report::text::harmless;
 use ssekit_scenario::load::{
     Amount, Demand, Http, LoadPlan, LoadScenario, LoadedScenario, PhaseAction, PlannedPhase,
-    Resolve, StreamEnd,
+    Resolve,
 };
 
 use crate::failure::Failure;
@@ -42,15 +42,15 @@ pub fn human(scenario: &LoadScenario, plan: &LoadPlan, shard: Shard, processes: 
     }
     curve(plan, &mut out);
     needs(scenario, &demand, processes, &mut out);
-    let thresholds = scenario.thresholds();
+    let thresholds = plan.thresholds(scenario);
     let _ = writeln!(out, "\nThresholds");
     if thresholds.is_empty() {
         out.push_str("  none: the run passes when events arrive\n");
     }
     for threshold in &thresholds {
         let _ = writeln!(out, "  {}", harmless(&threshold.to_string()));
-        if let Some(doubt) = doubt(threshold, scenario, plan) {
-            let _ = writeln!(out, "    will have no data: {doubt}");
+        if let Some(why) = &threshold.unmeasured {
+            let _ = writeln!(out, "    will have no data: {why}");
         }
     }
     out
@@ -262,73 +262,6 @@ fn ports(scenario: &LoadScenario, demand: &Demand) -> String {
     format!("{ports} for each destination")
 }
 
-/// Why a threshold will have no data, where the scenario alone already tells.
-fn doubt(threshold: &Threshold, scenario: &LoadScenario, plan: &LoadPlan) -> Option<&'static str> {
-    let metric = threshold.judged()?;
-    let expect = &scenario.expect;
-    let storms = plan
-        .phases()
-        .any(|phase| matches!(phase.action, PhaseAction::Storm { .. }));
-    let over = match metric.shape {
-        Shape::Counter { over } => over,
-        Shape::Ratio { whole, .. } => whole,
-        Shape::Distribution => "",
-    };
-    match metric.name {
-        _ if over == "distinct" || over == "numbered" => expect
-            .seq
-            .is_none()
-            .then_some("declare where the sequence number stands, in expect.seq"),
-        _ if over == "ticks_due" => expect
-            .interval
-            .is_none()
-            .then_some("declare the interval of events, in expect.interval"),
-        _ if over == "published_due" => {
-            let publishes = scenario
-                .populations
-                .iter()
-                .any(|population| population.rate.is_some());
-            (!publishes).then_some("there is no population of the kind publisher")
-        }
-        name if name.starts_with("delivery") || name.starts_with("fanout") || over == "stamped" => {
-            expect
-                .published_at
-                .is_none()
-                .then_some("declare where the time of publishing stands, in expect.published_at")
-        }
-        name if name.starts_with("tick_") => expect
-            .interval
-            .is_none()
-            .then_some("declare the interval of events, in expect.interval"),
-        name if name.starts_with("storm_") => {
-            (!storms).then_some("there is no phase of the kind storm")
-        }
-        name if name == "stream_time" || name == "events_per_stream" => {
-            (expect.end == StreamEnd::Never).then_some("declare how streams end, in expect.end")
-        }
-        "itl_request" | "tpot_excl_first" | "tpot_incl_first" | "chunks" | "tokens"
-        | "batch_ratio"
-            if scenario.llm.is_some() =>
-        {
-            (expect.end == StreamEnd::Never).then_some("declare how answers end, in expect.end")
-        }
-        "ttft" | "ttft_raw" | "ttft_censored" | "icl" | "itl_request" | "tpot_excl_first"
-        | "tpot_incl_first" | "chunks" | "tokens" | "batch_ratio" => scenario
-            .llm
-            .is_none()
-            .then_some("declare that the streams are answers of a language model, with [llm]"),
-        "spread_ratio" => expect
-            .interval
-            .is_none()
-            .then_some("declare the interval of events, in expect.interval"),
-        "tls_handshake" => {
-            let plain = scenario.target.url.starts_with("http:");
-            plain.then_some("the URL is http://, so there is no handshake")
-        }
-        _ => None,
-    }
-}
-
 /// As JSON.
 ///
 /// # Errors
@@ -352,10 +285,8 @@ pub fn json(loaded: &LoadedScenario, plan: &LoadPlan, shard: Shard) -> Result<St
     let levels = levels
         .iter()
         .map(|(at_us, streams)| json!({"at_us": at_us, "streams": streams}));
-    let thresholds = scenario.thresholds();
-    let thresholds = thresholds
-        .iter()
-        .map(|threshold| described(threshold, scenario, plan));
+    let thresholds = plan.thresholds(scenario);
+    let thresholds = thresholds.iter().map(described);
     let value = json!({
         "schema": ssekit_record::SCHEMA,
         "kind": "load-plan",
@@ -384,10 +315,13 @@ pub fn json(loaded: &LoadedScenario, plan: &LoadPlan, shard: Shard) -> Result<St
         .map_err(|error| Failure::Internal(error.to_string()))
 }
 
-fn described(threshold: &Threshold, scenario: &LoadScenario, plan: &LoadPlan) -> Value {
+/// A threshold with why it will have `no_data`, where that is known.
+fn described(threshold: &Threshold) -> Value {
     let mut value = json!(threshold);
-    if let (Value::Object(map), Some(doubt)) = (&mut value, doubt(threshold, scenario, plan)) {
-        map.insert("no_data".into(), doubt.into());
+    if let Value::Object(map) = &mut value
+        && let Some(why) = map.remove("unmeasured")
+    {
+        map.insert("no_data".into(), why);
     }
     value
 }
