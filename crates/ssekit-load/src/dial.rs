@@ -174,7 +174,8 @@ impl Dialer {
         let Some(tls) = &self.tls else {
             return Ok(Wire::Plain(stream));
         };
-        let handshake = tls_handshake(stream, &tls.url, config(tls).clone());
+        // Most connections have no TLS, and this is most of what making one takes.
+        let handshake = Box::pin(tls_handshake(stream, &tls.url, config(tls).clone()));
         match timeout(self.connect_timeout, handshake).await {
             Ok(Ok((stream, _))) => Ok(Wire::Tls(Box::new(stream))),
             Ok(Err(_)) | Err(_) => Err(Cause::Tls),

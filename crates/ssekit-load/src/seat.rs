@@ -6,7 +6,7 @@ mod taking;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Poll, Waker};
 
@@ -243,12 +243,12 @@ impl Seat {
         look(&mut self.inside.borrow_mut())
     }
 
-    /// Goes on with a step of the task until it is done or the stream is told something.
+    /// Goes on with a step of the task until it is done or the stream is told something. The step is
+    /// pinned where it is, for what is handed over has its room twice in the task of every stream.
     ///
     /// # Errors
     /// What it was told.
-    pub async fn obey<T>(&self, step: impl Future<Output = T>) -> Result<T, Command> {
-        let mut step = pin!(step);
+    pub async fn obey<T>(&self, mut step: Pin<&mut impl Future<Output = T>>) -> Result<T, Command> {
         poll_fn(|context| {
             if let Some(command) = self.command.take() {
                 return Poll::Ready(Err(command));

@@ -1,7 +1,7 @@
 //! The task of one stream: connect, read, and come back.
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -212,7 +212,7 @@ async fn open(
     wire: Option<Wire>,
 ) -> Result<Wire, Ended> {
     let role = &worker.roles[seat.role];
-    let connecting = async {
+    let connecting = pin!(async {
         let mut wire = match wire {
             Some(wire) => wire,
             None => connect(worker, seat).await?,
@@ -221,26 +221,23 @@ async fn open(
             .await
             .map_err(|error| Cause::of_io(&error))?;
         Ok(wire)
-    };
+    });
     let mut wire = seat
         .obey(connecting)
         .await
         .map_err(Ended::Told)?
         .map_err(Ended::Of)?;
-    let head = async {
-        poll_fn(|context| {
-            loop {
-                match take(worker, seat, &mut wire, context) {
-                    Poll::Ready(Ok(_)) if seat.state() == State::Connecting => {}
-                    Poll::Ready(Ok(_)) => return Poll::Ready(Ok(())),
-                    Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
-                    Poll::Pending => return Poll::Pending,
-                }
+    let head = poll_fn(|context| {
+        loop {
+            match take(worker, seat, &mut wire, context) {
+                Poll::Ready(Ok(_)) if seat.state() == State::Connecting => {}
+                Poll::Ready(Ok(_)) => return Poll::Ready(Ok(())),
+                Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
+                Poll::Pending => return Poll::Pending,
             }
-        })
-        .await
-    };
-    let head = seat.obey(timeout(role.head_timeout, head)).await;
+        }
+    });
+    let head = seat.obey(pin!(timeout(role.head_timeout, head))).await;
     match head.map_err(Ended::Told)? {
         Ok(Ok(())) => Ok(wire),
         Ok(Err(cause)) => Err(Ended::Of(cause)),
@@ -278,7 +275,9 @@ async fn read_here(worker: &Worker, seat: &Seat, wire: &mut Wire) -> Ended {
         context.waker().wake_by_ref();
         Poll::Pending
     });
-    seat.obey(reading).await.map_or_else(Ended::Told, Ended::Of)
+    seat.obey(pin!(reading))
+        .await
+        .map_or_else(Ended::Told, Ended::Of)
 }
 
 /// One read, stamped right after it.
@@ -334,7 +333,7 @@ async fn read_slowly(worker: &Worker, seat: &Seat, wire: &mut Wire, pace: &Pace)
         if let (Some(at), Some((pause, every))) = (next_pause, pace.pause)
             && Instant::now() >= at
         {
-            if let Err(command) = seat.obey(sleep(pause)).await {
+            if let Err(command) = seat.obey(pin!(sleep(pause))).await {
                 return Ended::Told(command);
             }
             next_pause = Some(at + every.max(pause));
@@ -346,12 +345,12 @@ async fn read_slowly(worker: &Worker, seat: &Seat, wire: &mut Wire, pace: &Pace)
         let begun = Instant::now();
         let sip = poll_fn(|context| take_at_most(most, worker, seat, wire, context));
         let sip = match next_pause {
-            Some(at) => match seat.obey(timeout(at - begun.min(at), sip)).await {
+            Some(at) => match seat.obey(pin!(timeout(at - begun.min(at), sip))).await {
                 Ok(Err(_)) => continue,
                 Ok(Ok(sip)) => Ok(sip),
                 Err(command) => Err(command),
             },
-            None => seat.obey(sip).await,
+            None => seat.obey(pin!(sip)).await,
         };
         let taken = match sip {
             Ok(Ok(taken)) => taken,
@@ -360,7 +359,7 @@ async fn read_slowly(worker: &Worker, seat: &Seat, wire: &mut Wire, pace: &Pace)
         };
         if let Some(rate) = pace.bytes_per_s {
             let due = begun + Duration::from_secs_f64(taken as f64 / rate.max(1) as f64);
-            if let Err(command) = seat.obey(sleep_until(due.into())).await {
+            if let Err(command) = seat.obey(pin!(sleep_until(due.into()))).await {
                 return Ended::Told(command);
             }
         }
@@ -453,7 +452,7 @@ async fn again(worker: &Worker, seat: &Seat, over: Over) -> bool {
     seat.enter(State::Backoff, worker);
     let due = at_us + wait_ms * 1000;
     let due_at = worker.clock.instant(due);
-    while let Err(told) = seat.obey(sleep_until(due_at.into())).await {
+    while let Err(told) = seat.obey(pin!(sleep_until(due_at.into()))).await {
         match told {
             Command::Leave | Command::Drop { leaves: true, .. } | Command::Expire => {
                 seat.enter(worker.verdict(seat, Cause::Client), worker);
@@ -475,4 +474,27 @@ async fn again(worker: &Worker, seat: &Seat, over: Over) -> bool {
         }
     });
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of what a call gives; it is not made.
+    fn size<A, B, C, D, F>(_: impl FnOnce(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_stream_that_opens_takes_little_memory() {
+        // Thousands open at the same time where the server is slow to answer.
+        let opening = size(
+            |worker: &'static Worker, seat: &'static Seat, request, wire| {
+                open(worker, seat, request, wire)
+            },
+        );
+        let task = size(|worker, seat, over, ()| subscribe(worker, seat, over));
+        assert!(opening <= 1200, "{opening}");
+        assert!(task <= 640, "{task}");
+    }
 }

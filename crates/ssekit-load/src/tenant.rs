@@ -1,6 +1,7 @@
 //! A stream that shares its connection with others: where it goes, and what it is brought.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::task::Poll;
 
@@ -59,7 +60,7 @@ async fn open(
     seat.forget_end();
     let (session, stream) = loop {
         let session = worker.pools[seat.role].place(worker, seat.role, per_connection);
-        let ready = seat.obey(session.ready(seat)).await;
+        let ready = seat.obey(pin!(session.ready(seat))).await;
         session.release();
         let ready = ready.map_err(Ended::Told)?.map_err(Ended::Of)?;
         if ready == Ready::Unshared {
@@ -77,7 +78,7 @@ async fn open(
         Poll::Pending if seat.state() == State::Connecting => Poll::Pending,
         Poll::Pending => Poll::Ready(None),
     });
-    match seat.obey(timeout(role.head_timeout, head)).await {
+    match seat.obey(pin!(timeout(role.head_timeout, head))).await {
         Ok(Ok(None)) => Ok(Place::Shared(session, stream)),
         Ok(Ok(Some(cause))) => Err(Ended::Of(cause)),
         Ok(Err(_)) => {
