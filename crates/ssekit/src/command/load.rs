@@ -3,34 +3,29 @@
 mod baseline;
 mod plan;
 mod report_set;
+mod run;
+mod short_form;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use clap::Args;
-use ssekit_http::HttpChoice;
-use ssekit_load::{Job, Joint, LoadError, Order, Ruling, preflight, run};
-use ssekit_record::{ExitCode, Launched, LoadRecord, Shard, Threshold};
-use ssekit_report::load::merge::merge_with;
-use ssekit_report::text::harmless;
-use ssekit_scenario::Subject;
-use ssekit_scenario::load::{LoadPlan, LoadScenario, LoadedScenario, Quick, ScenarioError};
+use ssekit_load::{LoadError, Order};
+use ssekit_record::{ExitCode, LoadRecord, Shard, Threshold};
+use ssekit_scenario::load::{LoadPlan, LoadScenario, LoadedScenario};
 
-use crate::audience::{self, Audience};
+use crate::audience;
 use crate::failure::Failure;
 use crate::format::Format;
-use crate::input::cause;
-use crate::interrupt::Interrupt;
 use crate::load_form::{LoadFile, LoadForm, load_file, write_all};
-use crate::local_shard::Task;
-use crate::request::{RequestArguments, url};
+use crate::request::RequestArguments;
 use crate::start::StartArguments;
-use crate::{crew, duration, limit, local_shard, output, runtime};
+use crate::{duration, limit, local_shard, output, runtime};
 use baseline::Yardstick;
+use run::at_port;
 
 /// Hold many streams open and measure them
 ///
@@ -164,235 +159,12 @@ struct Aftermath {
 const PORTLESS: &str = "the scenario has {port}: name the server to start by \
                         --subject DIR or --start COMMAND, or give addresses, such as --set target.url=…";
 
-fn at_port(loaded: LoadedScenario, port: Option<u16>) -> LoadedScenario {
-    match port {
-        Some(port) => LoadedScenario {
-            scenario: loaded.scenario.at_port(port),
-            toml: loaded.toml,
-        },
-        None => loaded,
-    }
-}
-
-/// Ends the run when the user or the system asks for it from now on.
-fn listen(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
-    let stop = stop.clone();
-    let (begun, begins) = channel();
-    let listen = async move {
-        let mut interrupt = match Interrupt::listen() {
-            Ok(interrupt) => interrupt,
-            Err(failure) => {
-                let _ = begun.send(Err(failure));
-                return Ok(());
-            }
-        };
-        // The other side waits for this.
-        let _ = begun.send(Ok(()));
-        if interrupt.came().await.is_ok() {
-            stop.store(true, Ordering::Relaxed);
-        }
-        Ok(())
-    };
-    std::thread::Builder::new()
-        .name("signals".into())
-        .spawn(move || runtime::block_on(listen))
-        .map_err(|error| Failure::Environment(format!("cannot start: {}", cause(&error))))?;
-    begins
-        .recv()
-        .unwrap_or_else(|error| Err(Failure::Internal(error.to_string())))
-}
-
 impl Arguments {
     /// The scenario file, where the target is meant as one.
     fn file(&self) -> Option<&Path> {
         let target = self.target.as_deref()?;
         let path = Path::new(target);
         (target.ends_with(".toml") || !target.contains("://") && path.exists()).then_some(path)
-    }
-
-    /// Starts the server, makes the run and stops the server; that it would not stop is told apart, since
-    /// there is a record all the same.
-    async fn started(
-        &self,
-        loaded: LoadedScenario,
-        subject: &Subject,
-        stop: &Arc<AtomicBool>,
-    ) -> Result<(LoadRecord, Result<(), Failure>), Failure> {
-        let name = self.start.name(subject).await;
-        // Before the server is there, so that nothing is lost between its start and the run.
-        listen(stop)?;
-        let started = self
-            .start
-            .launch(subject, &mut Interrupt::listen()?)
-            .await?;
-        let made = self.made(loaded, Some(started.running().port()), stop);
-        let spent = started.spent();
-        let stopped = started.stop().await;
-        let mut record = made?;
-        record.subject = name;
-        let stopped = stopped.map(|launched| {
-            record.launched = Some(Launched {
-                cpu_ms: spent.map(|(cpu_ms, _)| cpu_ms),
-                max_rss_bytes: spent.map(|(_, most)| most),
-                ..launched
-            });
-        });
-        Ok((record, stopped))
-    }
-
-    /// Makes the run. Where its server was started, it has this port.
-    fn made(
-        &self,
-        loaded: LoadedScenario,
-        port: Option<u16>,
-        stop: &Arc<AtomicBool>,
-    ) -> Result<LoadRecord, Failure> {
-        let loaded = at_port(loaded, port);
-        if self.processes > 1 {
-            return self.together(loaded, port, stop);
-        }
-        let order = self.order(loaded);
-        let mut job = order.job()?;
-        job.trace = report_set::trace(&order.scenario.output, order.shard);
-        preflight(&job, 1)?;
-        if port.is_none() {
-            listen(stop)?;
-        }
-        self.forewarn(&job);
-        let output = &order.scenario.output;
-        let mut audience = Audience::new(&job, output, self.prometheus, self.quiet)?;
-        Ok(run(&job, stop, &mut |progress| audience.show(progress))?)
-    }
-
-    /// Says at once which thresholds the run cannot give any data to: it may be long.
-    fn forewarn(&self, job: &Job) {
-        let told = job.thresholds.iter().filter(|_| !self.quiet);
-        for threshold in told {
-            if let Some(why) = &threshold.unmeasured {
-                let threshold = threshold.to_string();
-                output::say(&format!(
-                    "{} will have no data: {why}",
-                    harmless(&threshold)
-                ));
-            }
-        }
-    }
-
-    /// Makes one part for the process that started this one, which is told of each interval and then
-    /// given the record.
-    fn part(
-        &self,
-        loaded: LoadedScenario,
-        task: Task,
-        stop: &Arc<AtomicBool>,
-    ) -> Result<ExitCode, Failure> {
-        let ruling = Ruling::default();
-        let order = Order {
-            shard: task.shard,
-            processes: 1,
-            ruling: Some(ruling.clone()),
-            ..self.order(loaded)
-        };
-        let mut job = order.job()?;
-        job.start_at = Some(task.start_at);
-        job.trace = report_set::trace(&order.scenario.output, task.shard);
-        preflight(&job, 1)?;
-        listen(stop)?;
-        local_shard::obey(ruling, stop.clone())?;
-        // Whoever started this process may be gone: then the run ends.
-        let record = run(&job, stop, &mut |progress| {
-            let _ = local_shard::tell(&progress.snapshot());
-        })?;
-        output::print(&LoadForm::Json.render(&record, false, false)?)?;
-        Ok(record.exit_code())
-    }
-
-    /// Makes the run with several processes.
-    fn together(
-        &self,
-        loaded: LoadedScenario,
-        port: Option<u16>,
-        stop: &Arc<AtomicBool>,
-    ) -> Result<LoadRecord, Failure> {
-        let order = self.order(loaded);
-        // What the processes share is judged once, before any of them is started.
-        let job = order.job()?;
-        preflight(&job, self.processes)?;
-        if port.is_none() {
-            listen(stop)?;
-        }
-        self.forewarn(&job);
-        let output = &order.scenario.output;
-        let mut audience = Audience::new(&job, output, self.prometheus, self.quiet)?;
-        let mut joint = Joint::new(&job, self.processes);
-        if !self.quiet {
-            output::say(&format!("{} processes make the run", self.processes));
-        }
-        let start_at = order.scenario.shard.start_at;
-        let start_at = start_at.map(|ms| UNIX_EPOCH + Duration::from_millis(ms));
-        let start_at = start_at.unwrap_or_else(|| local_shard::soon(self.processes));
-        let records = crew::run(
-            self.processes,
-            order.shard,
-            (start_at, port),
-            stop,
-            &mut |process, told| {
-                joint.take(process, told, &mut |progress| audience.show(progress));
-                joint.end()
-            },
-        )?;
-        // Of a plan shared with other machines, their shards are missing here.
-        let elsewhere = (order.shard.count - 1) * self.processes;
-        let merged = merge_with(records, elsewhere as usize, &mut |whole| {
-            joint.conclude(whole)
-        });
-        let mut whole = merged.map_err(|error| Failure::Internal(error.to_string()))?;
-        whole.shard = Shard {
-            index: order.shard.index,
-            count: order.shard.count,
-            ..Shard::default()
-        };
-        Ok(whole)
-    }
-
-    /// The scenario of the file, or the one that the arguments stand for; and the server to start.
-    fn scenario(&self) -> Result<(LoadedScenario, Option<Subject>), Failure> {
-        let wrong = |error: ScenarioError| Failure::Usage(error.to_string());
-        if let Some(file) = self.file() {
-            self.refuse_short_form()?;
-            let loaded = LoadScenario::load(file, &self.set).map_err(wrong)?;
-            let subject = self.start.subject(Some(&loaded.scenario.target.url))?;
-            return Ok((loaded, subject));
-        }
-        let subject = self.start.subject(self.target.as_deref())?;
-        let own = subject.as_ref().map(|subject| subject.url.as_str());
-        let target = self.target.as_deref().or(own).unwrap_or_default();
-        let quick = self.quick(target, subject.is_some())?;
-        Ok((quick.scenario(&self.set).map_err(wrong)?, subject))
-    }
-
-    /// A file says what these arguments would say: two places that disagree help nobody.
-    fn refuse_short_form(&self) -> Result<(), Failure> {
-        let request = self.request.load()?;
-        let given = request.body.is_some()
-            || !request.fields.is_empty()
-            || request.method != "GET"
-            || request.http != HttpChoice::Auto
-            || request.trust.insecure
-            || request.trust.ca_pem.is_some()
-            || !self.threshold.is_empty()
-            || self.interval.is_some()
-            || self.seq.is_some()
-            || self.no_reconnect
-            || !self.source_ip.is_empty()
-            || self.streams_per_connection.is_some();
-        if given {
-            return Err(Failure::Usage(
-                "a scenario file says this itself: change the file, or use --set KEY=VALUE, such as --set target.http=2"
-                    .into(),
-            ));
-        }
-        Ok(())
     }
 
     fn shard(&self, scenario: &LoadScenario) -> Shard {
@@ -441,67 +213,6 @@ impl Arguments {
                 .map(|baseline| Yardstick::read(baseline, &self.folder()))
                 .transpose()?,
             files,
-        })
-    }
-
-    /// The short form, of streams at `target`; that of a server that is started may have `{port}`.
-    fn quick(&self, target: &str, is_started: bool) -> Result<Quick, Failure> {
-        let sample = if is_started {
-            target.replace("{port}", "1")
-        } else {
-            target.into()
-        };
-        url(&sample)?;
-        if self.processes > 1 && self.request.reads_input() {
-            let why =
-                "standard input cannot be shared by --processes; use a file, such as --body @FILE";
-            return Err(Failure::Usage(why.into()));
-        }
-        let request = self.request.load()?;
-        let text = |bytes: Vec<u8>, what: &str| {
-            String::from_utf8(bytes).map_err(|_| Failure::Usage(format!("{what} must be UTF-8")))
-        };
-        let http = match request.http {
-            HttpChoice::Auto => "auto",
-            HttpChoice::Http11 => "1.1",
-            HttpChoice::Http2 => "2",
-            HttpChoice::Http10 => {
-                let why = "HTTP/1.0 is for `ssekit check`; a load run uses 1.1 or 2";
-                return Err(Failure::Usage(why.into()));
-            }
-        };
-        if self.streams_per_connection.is_some()
-            && request.http == HttpChoice::Auto
-            && !target.starts_with("https:")
-        {
-            let why = "--streams-per-connection is for HTTP/2, which a server cannot be asked for over http://: add --http 2";
-            return Err(Failure::Usage(why.into()));
-        }
-        let headers = request.fields.into_iter().map(|(name, value)| {
-            let value = text(value, &format!("the value of {name}"))?;
-            Ok((name, value))
-        });
-        Ok(Quick {
-            url: target.to_owned(),
-            streams: self.connections,
-            hold: self.duration,
-            ramp: self.ramp,
-            http: http.into(),
-            streams_per_connection: self.streams_per_connection,
-            method: request.method,
-            headers: headers.collect::<Result<_, Failure>>()?,
-            body: request
-                .body
-                .map(|body| text(body, "the body"))
-                .transpose()?,
-            ca: self.request.cacert()?,
-            insecure: request.trust.insecure,
-            timeout: request.timeout,
-            sources: self.source_ip.iter().map(IpAddr::to_string).collect(),
-            interval: self.interval,
-            seq: self.seq.clone(),
-            reconnects: !self.no_reconnect,
-            thresholds: self.threshold.clone(),
         })
     }
 
