@@ -6,7 +6,13 @@ use ssekit_record::{Bulk, EndKind, FaultKind, Head, Observation, Session, Skippe
 
 use crate::guard::guarded;
 use crate::product::Family;
+use crate::reading::MOST_LINES;
 use crate::{EchoBulk, Probe, Product, Reading, coding};
+
+/// Lines read of all transcripts together but the main one's: all readings are held at once. When they
+/// are used up, [`FEW_LINES`] are still read of each.
+const MOST_LINES_TOGETHER: usize = 150_000;
+const FEW_LINES: usize = 2_000;
 
 /// The transcripts of a run, each with its reading. Checks are pure functions of this.
 #[derive(Debug)]
@@ -23,13 +29,20 @@ impl<'a> Case<'a> {
     pub fn new(observation: &'a Observation) -> Self {
         let mut readings = BTreeMap::new();
         let mut faults = BTreeMap::new();
+        let mut left = MOST_LINES_TOGETHER;
         let on_sessions = observation.sessions.iter().flat_map(|s| &s.streams);
         let on_sessions = on_sessions.map(|stream| &stream.transcript);
         for transcript in observation.transcripts.iter().chain(on_sessions) {
             let probe = transcript.probe.as_str();
+            let is_main = probe == Probe::Main.name();
+            let most_lines = if is_main {
+                MOST_LINES
+            } else {
+                left.clamp(FEW_LINES, MOST_LINES)
+            };
             let read = match transcript.contradiction() {
                 Some(what) => Err(format!("the record of {probe} contradicts itself: {what}")),
-                None => guarded(|| Reading::of(transcript))
+                None => guarded(|| Reading::up_to(most_lines, transcript))
                     .map_err(|what| format!("reading {probe} failed: {what}")),
             };
             let twice = readings.contains_key(probe) || faults.contains_key(probe);
@@ -37,6 +50,9 @@ impl<'a> Case<'a> {
                 _ if twice => faults.insert(probe, format!("{probe} is recorded twice")),
                 Err(what) => faults.insert(probe, what),
                 Ok(reading) => {
+                    if !is_main {
+                        left = left.saturating_sub(reading.lines.len());
+                    }
                     readings.insert(probe, reading);
                     None
                 }

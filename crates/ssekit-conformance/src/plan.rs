@@ -420,7 +420,7 @@ fn same_protocol(http: HttpChoice, learnt: Option<Learnt<'_>>) -> HttpChoice {
 fn resume_id(reading: &Reading) -> Option<String> {
     let mut ids: Vec<&str> = Vec::new();
     for event in reading.events.iter().filter(|event| event.has_id) {
-        let id = event.last_event_id.as_str();
+        let id = &*event.last_event_id;
         if !id.is_empty() && ids.last() != Some(&id) {
             ids.push(id);
         }

@@ -1,12 +1,14 @@
 //! A transcript's bytes read as an event stream, with offsets and arrival times.
 
+use std::sync::Arc;
+
 use ssekit_proto::{Diagnostic, EventRef, LimitError, Line, LineEnding, LineKind, Parser, Sink};
 use ssekit_record::Transcript;
 
 pub use ssekit_proto::DiagnosticKind;
 
 /// Lines read of one transcript, at most: a flood shows nothing new after so many.
-const MOST_LINES: usize = 50_000;
+pub(crate) const MOST_LINES: usize = 50_000;
 /// Bytes of a field's value that are kept; a longer one is cut.
 const LONGEST_VALUE: usize = 1024;
 /// Bytes read between two looks at how many lines there are.
@@ -44,8 +46,8 @@ pub struct EventSeen {
     pub event: String,
     /// Data.
     pub data: String,
-    /// Last event ID string at dispatch.
-    pub last_event_id: String,
+    /// Last event ID string at dispatch; events under the same one share it.
+    pub last_event_id: Arc<str>,
     /// Whether the block itself carried a valid id.
     pub has_id: bool,
     /// Offset of the first byte of the block.
@@ -141,7 +143,12 @@ pub struct DiagnosticSeen {
 impl Reading {
     /// Reads the decoded content of a transcript.
     pub fn of(transcript: &Transcript) -> Self {
-        let mut reading = Self::read(transcript);
+        Self::up_to(MOST_LINES, transcript)
+    }
+
+    /// The same of so many lines, or a few more.
+    pub(crate) fn up_to(most_lines: usize, transcript: &Transcript) -> Self {
+        let mut reading = Self::read(most_lines, transcript);
         // Those of all probes are held at once.
         reading.lines.shrink_to_fit();
         reading.events.shrink_to_fit();
@@ -150,11 +157,13 @@ impl Reading {
         reading
     }
 
-    fn read(transcript: &Transcript) -> Self {
+    fn read(most_lines: usize, transcript: &Transcript) -> Self {
         let stream = transcript.stream();
         let mut sink = Collector {
             reading: Self::default(),
             transcript,
+            id: Arc::default(),
+            id_line: false,
         };
         let mut parser = Parser::new();
         for part in stream.bytes.chunks(STRIDE) {
@@ -162,7 +171,7 @@ impl Reading {
                 sink.reading.limit = Some(error);
                 break;
             }
-            sink.reading.partial = sink.reading.lines.len() > MOST_LINES;
+            sink.reading.partial = sink.reading.lines.len() > most_lines;
             if sink.reading.partial {
                 break;
             }
@@ -223,6 +232,10 @@ impl Reading {
 struct Collector<'a> {
     reading: Reading,
     transcript: &'a Transcript,
+    /// The last event ID string of the event before.
+    id: Arc<str>,
+    /// Whether an `id` line came since: without one it is the same.
+    id_line: bool,
 }
 
 impl Collector<'_> {
@@ -237,10 +250,14 @@ impl Sink for Collector<'_> {
     fn event(&mut self, event: EventRef<'_>) {
         let first_us = self.arrival(event.start);
         let at_us = self.arrival(event.end.saturating_sub(1));
+        let may_differ = std::mem::take(&mut self.id_line);
+        if may_differ && *self.id != *event.last_event_id {
+            self.id = event.last_event_id.into();
+        }
         self.reading.events.push(EventSeen {
             event: event.event.to_owned(),
             data: event.data.to_owned(),
-            last_event_id: event.last_event_id.to_owned(),
+            last_event_id: Arc::clone(&self.id),
             has_id: event.has_id,
             start: event.start,
             end: event.end,
@@ -263,6 +280,7 @@ impl Sink for Collector<'_> {
     }
 
     fn line(&mut self, line: Line<'_>) {
+        self.id_line |= matches!(line.kind, LineKind::Field { name: b"id", .. });
         let len = line.bytes.len() as u64;
         let after = usize::try_from(line.offset + len + 1).unwrap_or(usize::MAX);
         let ending = match line.ending {
@@ -302,5 +320,37 @@ impl Sink for Collector<'_> {
             kind: diagnostic.kind,
             offset: diagnostic.offset,
         });
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::ptr;
+
+    use super::*;
+    use crate::check::sample::Sample;
+
+    #[test]
+    fn events_share_the_id_they_have_in_common_and_no_other() {
+        let text = "data\n\nid:a\n\ndata\n\ndata\n\nid:b\ndata\n\nid:\0\ndata\n\nid\ndata\n\n";
+        let events = Reading::of(&Sample::stream(text).0).events;
+        let ids: Vec<&str> = events.iter().map(|event| &*event.last_event_id).collect();
+        assert_eq!(ids, ["", "a", "a", "b", "b", ""]);
+        let is_shared = |one: usize| {
+            let ids = [one, one + 1].map(|at| events[at].last_event_id.as_ptr());
+            ptr::eq(ids[0], ids[1])
+        };
+        assert!(is_shared(1) && is_shared(3));
+    }
+
+    #[test]
+    fn a_reading_ends_after_so_many_lines() {
+        let text = "data:x\n\n".repeat(10_000);
+        let sample = Sample::stream(&text);
+        let reading = Reading::up_to(5_000, &sample.0);
+        assert!(reading.partial);
+        assert!((5_000..7_500).contains(&reading.lines.len()));
+        assert!(!Reading::of(&sample.0).partial);
     }
 }

@@ -56,7 +56,7 @@ async fn assert_same_events(transcript: &Transcript) -> usize {
     assert_eq!(ours.len(), theirs.len(), "{probe}");
     for (ours, (event, data, id)) in ours.iter().zip(&theirs) {
         assert_eq!(&ours.event, event, "{probe}");
-        assert_eq!(&ours.last_event_id, id, "{probe}");
+        assert_eq!(*ours.last_event_id, **id, "{probe}");
         let is_same = match data.len() > CUT {
             true => data.starts_with(&ours.data),
             false => *data == ours.data,

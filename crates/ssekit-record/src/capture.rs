@@ -75,11 +75,12 @@ impl Capture {
 }
 
 mod base64_text {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use base64::{Engine as _, display::Base64Display, engine::general_purpose::STANDARD};
     use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 
     pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&STANDARD.encode(bytes))
+        // Piece by piece: the text of a large capture is never held whole.
+        to.collect_str(&Base64Display::new(bytes, &STANDARD))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {

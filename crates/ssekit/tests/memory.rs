@@ -1,4 +1,4 @@
-//! A line that never ends gets a true answer, from little memory.
+//! Lines that never end, and floods of small events, get a true answer from little memory.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -29,14 +29,30 @@ fn endless() -> String {
     })
 }
 
-/// The same in gzip: 16 MiB in some 16 KiB, one member after the other.
+/// The same in gzip.
 fn endless_bomb() -> String {
+    bomb("x")
+}
+
+/// This text over and over in gzip: 16 MiB in some 16 KiB, one member after the other.
+fn bomb(text: &str) -> String {
     let mut member = GzEncoder::new(Vec::new(), Compression::best());
-    member.write_all(&vec![b'x'; 16 << 20]).unwrap();
+    let content = text.repeat((16 << 20) / text.len());
+    member.write_all(content.as_bytes()).unwrap();
     let member = member.finish().unwrap();
     peer::raw(move |_, peer, _| {
         begin(peer, "\r\nContent-Encoding: gzip");
         while peer.write_all(&member).is_ok() {}
+    })
+}
+
+/// A URL of small events without an end, all under one long ID.
+fn long_id() -> String {
+    peer::raw(|_, peer, _| {
+        begin(peer, "");
+        peer::send(peer, &format!("id:{}\n\n", "x".repeat(20_000)));
+        let part = "data\n\n".repeat(1_000);
+        while peer.write_all(part.as_bytes()).is_ok() {}
     })
 }
 
@@ -73,6 +89,15 @@ fn a_line_without_an_end_takes_little_memory() {
         let shown = String::from_utf8_lossy(&watched.stdout);
         assert!(shown.contains("line longer than 16777216 bytes"), "{shown}");
         assert!(most_kib() < MOST_KIB, "watch: {} KiB", most_kib());
+    }
+}
+
+/// Small events take more memory than the bytes they come in, most of all when few bytes hold many.
+#[test]
+fn a_flood_of_events_takes_little_memory() {
+    for url in [bomb("data:x\n\n"), bomb("id:1\n"), long_id()] {
+        ssekit(&["check", &url, "--quiet"]);
+        assert!(most_kib() < MOST_KIB, "{} KiB", most_kib());
     }
 }
 

@@ -83,7 +83,7 @@ fn compare(stayed: &[&EventSeen], came: &[Came<'_>]) -> Judgement {
     let places: HashMap<&str, usize> = stayed
         .iter()
         .zip(0..)
-        .map(|(event, at)| (event.last_event_id.as_str(), at))
+        .map(|(event, at)| (&*event.last_event_id, at))
         .collect();
     if places.len() != stayed.len() {
         return Judgement::unverified("several events have one id, so none can be missed");
@@ -91,7 +91,7 @@ fn compare(stayed: &[&EventSeen], came: &[Came<'_>]) -> Judgement {
     // Ids of greetings, and of what came before or after the witness, have no place.
     let placed: Vec<(usize, &Came<'_>)> = came
         .iter()
-        .filter_map(|one| Some((*places.get(one.event.last_event_id.as_str())?, one)))
+        .filter_map(|one| Some((*places.get(&*one.event.last_event_id)?, one)))
         .collect();
     let turns: Vec<usize> = placed.iter().map(|(_, one)| one.turn).collect();
     let mut distinct = turns.clone();

@@ -140,7 +140,7 @@ impl Sent<'_> {
         &self,
         what: &str,
         wanted: &str,
-        read: fn(&EventSeen) -> &String,
+        read: fn(&EventSeen) -> &str,
     ) -> Option<String> {
         let Some(event) = self.events.last() else {
             return Some("no event arrived".into());
@@ -172,7 +172,7 @@ impl Sent<'_> {
             if event.event == FORGED {
                 return Some("it became the event type".into());
             }
-            if event.last_event_id == FORGED {
+            if *event.last_event_id == *FORGED {
                 return Some("it became the id".into());
             }
             if event.data == FORGED {

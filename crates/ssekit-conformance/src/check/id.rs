@@ -214,7 +214,7 @@ fn unique(case: &Case<'_>) -> Judgement {
     for (transcript, reading) in case.streams() {
         let mut known: HashMap<&str, (&str, &str)> = HashMap::new();
         for event in &reading.events {
-            let id = event.last_event_id.as_str();
+            let id = &*event.last_event_id;
             if !event.has_id || id.is_empty() {
                 continue;
             }
