@@ -48,6 +48,11 @@ fn no_line_of_a_terminal_is_wider_than_it() {
     record.generator.clock = "wall clock of the same host".into();
     (record.generator.negative, record.generator.ahead_us) = (1_234_567, 1_234);
     record.generator.clock_step_us = 2_345_678;
+    for phase in &mut record.phases {
+        let counts = &mut phase.all.counts;
+        (counts.failed, counts.disconnects, counts.reconnects) = (1_234_567, 2_345_678, 3_456_789);
+        (counts.received, counts.skipped, counts.duplicated) = (9_876_543_210, 7_654_321, 1_234);
+    }
     record.errors = (0..20)
         .map(|n| (format!("status {}", 500 + n), n))
         .collect();

@@ -50,59 +50,90 @@ impl Table {
         self.rows.chunk_by(|one, next| one.first() == next.first())
     }
 
-    /// Writes so many of its rows in columns for a terminal of this width; a first cell that is that of the row before is
-    /// not told again. Where it would be too wide, its longest column of words is cut.
+    /// Writes so many of its rows in columns for a terminal of this width; a first cell that is that of the
+    /// row before is not told again. Where it would be too wide, its longest column of words is cut, and
+    /// numbers that find no room then stand below, beside the same words.
     pub fn write(&self, width: usize, most: usize, out: &mut String) {
-        let mut widths: Vec<usize> = (0..self.head.len()).map(|at| self.width(at)).collect();
-        let wanted: usize = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
-        let widest = widths
-            .iter_mut()
-            .take(self.words)
-            .max_by_key(|width| **width);
-        if let Some(widest) = widest {
-            let room = widest.saturating_sub(wanted.saturating_sub(width));
-            *widest = room.max(LEAST.min(*widest));
-        }
-        let head: Vec<String> = self.head.iter().map(|name| (*name).to_owned()).collect();
-        let _ = writeln!(out, "{}", Painted(DIM, self.laid(&head, &widths)));
-        let mut before = None;
-        for row in self.rows.iter().take(most) {
-            let mut cells = row.clone();
-            if self.words > 1 && before == row.first() {
-                cells[0].clear();
-            }
-            let _ = writeln!(out, "{}", self.laid(&cells, &widths));
-            before = row.first();
+        let widths = self.widths(width);
+        let mut at = self.words;
+        while at < self.head.len() {
+            let end = self.fitting(at, &widths, width);
+            self.write_columns(at..end, &widths, most, out);
+            at = end;
         }
         let more = self.rows.len().saturating_sub(most);
         if more > 0 {
-            let _ = writeln!(
-                out,
-                "{}",
-                Painted(DIM, format!("and {more} more in the record"))
-            );
+            let note = format!("and {more} more in the record");
+            let _ = writeln!(out, "{}", Painted(DIM, note));
         }
         out.push('\n');
+    }
+
+    /// Widths of all columns, the longest one of words cut as far as need and sense be.
+    fn widths(&self, width: usize) -> Vec<usize> {
+        let mut widths: Vec<usize> = (0..self.head.len()).map(|at| self.width(at)).collect();
+        let wanted: usize = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
+        let words = widths.iter_mut().take(self.words);
+        if let Some(widest) = words.max_by_key(|width| **width) {
+            let room = widest.saturating_sub(wanted.saturating_sub(width));
+            *widest = room.max(LEAST.min(*widest));
+        }
+        widths
+    }
+
+    /// The end of the columns of numbers from `at` that find room beside the words; at least one.
+    fn fitting(&self, at: usize, widths: &[usize], width: usize) -> usize {
+        let words = widths[..self.words].iter().map(|one| one + 2);
+        let mut left = width.saturating_add(2).saturating_sub(words.sum());
+        let numbers = widths[at..].iter().take_while(|one| {
+            let fits = **one + 2 <= left;
+            left = left.saturating_sub(**one + 2);
+            fits
+        });
+        at + numbers.count().max(1)
+    }
+
+    /// Writes the words and these columns of numbers.
+    fn write_columns(
+        &self,
+        numbers: std::ops::Range<usize>,
+        widths: &[usize],
+        most: usize,
+        out: &mut String,
+    ) {
+        let shown: Vec<usize> = (0..self.words).chain(numbers).collect();
+        let laid = |cell: &dyn Fn(usize) -> String| {
+            let cells: Vec<String> = shown.iter().map(|at| cell(*at)).collect();
+            cells.join("  ")
+        };
+        let head = laid(&|at| self.padded(at, self.head[at], widths[at]));
+        let _ = writeln!(out, "{}", Painted(DIM, head));
+        let mut before = None;
+        for row in self.rows.iter().take(most) {
+            let is_told = self.words > 1 && before == row.first();
+            let line = laid(&|at| {
+                let cell = if at == 0 && is_told { "" } else { &row[at] };
+                self.padded(at, cell, widths[at])
+            });
+            let _ = writeln!(out, "{line}");
+            before = row.first();
+        }
+    }
+
+    /// A cell as wide as its column: words at its left, numbers at its right.
+    fn padded(&self, at: usize, cell: &str, width: usize) -> String {
+        let cell = truncated(cell, width);
+        let pad = width.saturating_sub(columns(&cell));
+        if at < self.words {
+            format!("{cell}{:pad$}", "")
+        } else {
+            format!("{:pad$}{cell}", "")
+        }
     }
 
     fn width(&self, at: usize) -> usize {
         let cells = self.rows.iter().map(|row| columns(&row[at]));
         cells.chain([columns(self.head[at])]).max().unwrap_or(0)
-    }
-
-    fn laid(&self, cells: &[String], widths: &[usize]) -> String {
-        let mut line = String::new();
-        for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
-            let cell = truncated(cell, *width);
-            let pad = width.saturating_sub(columns(&cell));
-            let apart = if at == 0 { "" } else { "  " };
-            let _ = if at < self.words {
-                write!(line, "{apart}{cell}{:pad$}", "")
-            } else {
-                write!(line, "{apart}{:pad$}{cell}", "")
-            };
-        }
-        line
     }
 }
 
@@ -139,6 +170,21 @@ mod tests {
                 ""
             ]
         );
+    }
+
+    #[test]
+    fn numbers_without_room_stand_below() {
+        let mut out = String::new();
+        table().write(38, 1, &mut out);
+        let text: Vec<&str> = out.lines().collect();
+        assert_eq!(text.len(), 6, "{out}");
+        assert_eq!(text[1], "gap          a                  12");
+        assert!(
+            text[2].contains("failed") && !text[2].contains("samples"),
+            "{out}"
+        );
+        assert_eq!(text[3], "gap          a                  0");
+        assert!(text[4].contains("and 2 more in the record"), "{out}");
     }
 
     #[test]
