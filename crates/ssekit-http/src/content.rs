@@ -262,14 +262,16 @@ impl Stage {
                 self.ended = false;
             }
             let mut buffer = WriteBuffer::new_initialized(&mut piece);
-            if input.unwritten().is_empty() {
-                codec.flush(&mut buffer).map_err(invalid)?;
-            } else {
-                self.ended = codec.decode(&mut input, &mut buffer).map_err(invalid)?;
-            }
-            // Only a full piece can leave something inside the codec.
-            more_held = buffer.has_no_spare_space() && !self.ended;
-            let stuck = buffer.written_len() == 0 && input.written_len() == at;
+            let ended = match input.unwritten() {
+                [] => drain(codec.as_mut(), self.name, &mut buffer),
+                _ => codec.decode(&mut input, &mut buffer),
+            };
+            self.ended = ended.map_err(invalid)?;
+            // Only a full piece can leave something inside the codec. It need not: then nothing more comes,
+            // and that is no fault.
+            let was_held =
+                std::mem::replace(&mut more_held, buffer.has_no_spare_space() && !self.ended);
+            let stuck = !was_held && buffer.written_len() == 0 && input.written_len() == at;
             let written = buffer.written_len();
             emit(&piece[..written])?;
             if stuck && !self.ended {
@@ -278,6 +280,23 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+/// Takes what a full piece has left inside the codec, if it has; whether that is the end of the data.
+fn drain(
+    codec: &mut dyn DecodeV2,
+    name: &str,
+    buffer: &mut WriteBuffer<'_>,
+) -> std::io::Result<bool> {
+    let mut nothing = PartialBuffer::new(&[][..]);
+    if matches!(name, "br" | "zstd") {
+        return codec.decode(&mut nothing, buffer);
+    }
+    // These call it an error when they are given nothing and have nothing; but flushed, they do not tell
+    // of the end.
+    codec.flush(buffer)?;
+    let is_all = !buffer.has_no_spare_space();
+    Ok(is_all && codec.decode(&mut nothing, buffer).unwrap_or(false))
 }
 
 /// Whether compressed data of this coding may follow other, and begin with this byte: gzip members

@@ -128,6 +128,68 @@ fn pieces_are_handed_on_as_they_come_of_one_coding_and_of_two() {
 }
 
 #[test]
+fn what_fills_the_pieces_of_the_decoder_exactly_is_no_fault() {
+    for (coding, mut codec) in codecs() {
+        let mut sent = Vec::new();
+        let mut slices = Vec::new();
+        for size in [1, 2, 3, 8, 1].map(|pieces| pieces << 14) {
+            let content = vec![b'\n'; size];
+            slices.push(flushed(&mut *codec, &content));
+            sent.extend(content);
+        }
+        let bytes: Vec<_> = slices.concat().chunks(1).map(<[u8]>::to_vec).collect();
+        for slices in [&slices, &bytes] {
+            let (all, fault) = decoded(&[coding], slices);
+            assert_eq!((all.len(), fault), (sent.len(), None), "{coding}");
+        }
+    }
+}
+
+#[test]
+fn the_end_of_the_data_is_known_however_much_comes_of_the_last_bytes() {
+    for size in [
+        0,
+        1,
+        (1 << 14) - 1,
+        1 << 14,
+        (1 << 14) + 1,
+        1 << 17,
+        100_000,
+    ] {
+        for (coding, mut codec) in codecs() {
+            let coded = [
+                flushed(&mut *codec, &vec![b'\n'; size]),
+                finished(&mut *codec),
+            ]
+            .concat();
+            for step in [coded.len(), 1, 7] {
+                let listed = [coding.to_ascii_lowercase()];
+                let mut decoder = ContentDecoder::new(&listed).unwrap().unwrap();
+                let mut all = 0;
+                for slice in coded.chunks(step) {
+                    let decoded = decoder.decode_each(slice, &mut |piece| all += piece.len());
+                    assert_eq!(decoded, Ok(()), "{coding} {size} {step}");
+                }
+                assert_eq!(
+                    (all, decoder.finish()),
+                    (size, None),
+                    "{coding} {size} {step}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_block_that_fills_the_pieces_of_the_decoder_exactly_is_no_fault() {
+    // A zstd frame with a window of 1 MiB (RFC 8878 section 3.1.1), and a block of 128 KiB that repeats a byte.
+    let (frame, block) = ([0x28, 0xb5, 0x2f, 0xfd, 0, 10 << 3], [2, 0, 0x10, b'\n']);
+    let slices = [[&frame[..], &block].concat(), block.repeat(3)];
+    let (all, fault) = decoded(&["zstd"], &slices);
+    assert_eq!((all.len(), fault), (4 << 17, None));
+}
+
+#[test]
 fn what_cannot_be_decoded_is_told_once_and_nothing_comes_after_it() {
     let good = flushed(&mut gzip(), b"data: x\n\n");
     let (all, fault) = decoded(
