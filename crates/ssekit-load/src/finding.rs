@@ -47,6 +47,7 @@ pub(crate) fn judge(record: &mut LoadRecord, job: &Job, run: &Tally, ending: End
     if let Some((aborted, result)) = ending.aborted {
         record.abort(aborted, result);
     }
+    record.findings.extend(record.unjudged());
     if record.has_no_data() {
         record.findings.push(LoadFinding {
             id: "no-data".into(),

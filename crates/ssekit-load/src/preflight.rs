@@ -10,6 +10,8 @@ use crate::job::Job;
 
 /// Descriptors of a process besides those of connections.
 const OTHER_DESCRIPTORS: u64 = 64;
+/// Ports of the widest range there is to choose from.
+const WIDEST_PORTS: u64 = 65_535 - 1024 + 1;
 /// Processes of one run at most.
 const MAX_PROCESSES: u64 = 64;
 /// What the system keeps for a socket of ours that nothing waits in, in bytes: an estimate.
@@ -109,12 +111,21 @@ impl Need {
     /// Whether it fits.
     ///
     /// # Errors
-    /// What does not, and the remedy.
+    /// All that does not, and the remedies.
     fn judge(&self, machine: &Machine) -> Result<(), String> {
-        self.open_files(machine)?;
-        self.local_ports(machine)?;
-        self.tracking(machine)?;
-        self.room(machine)
+        let short: Vec<_> = [
+            self.open_files(machine),
+            self.local_ports(machine),
+            self.tracking(machine),
+            self.room(machine),
+        ]
+        .into_iter()
+        .filter_map(Result::err)
+        .collect();
+        if short.is_empty() {
+            return Ok(());
+        }
+        Err(short.join(". Besides, "))
     }
 
     fn open_files(&self, machine: &Machine) -> Result<(), String> {
@@ -185,6 +196,7 @@ impl Need {
         };
         let wider = match (self.own_ports, machine.ports) {
             (Some(_), _) => ", or widen target.source_ports",
+            (None, _) if needed > WIDEST_PORTS.saturating_mul(pairs) => "",
             (None, Some((1024, 65_535))) => "",
             (None, _) => {
                 ", or widen the range of ports (`sysctl -w net.ipv4.ip_local_port_range='1024 65535'`)"

@@ -255,6 +255,47 @@ impl LoadRecord {
         })
     }
 
+    /// That streams failed, or events were lost or came wrongly, and no threshold asks about it: the outcome
+    /// says nothing of it.
+    pub fn unjudged(&self) -> Option<LoadFinding> {
+        if self.has_no_data() {
+            return None;
+        }
+        let (streams, events) = (&self.streams, &self.events);
+        let is_asked = |names: &[&str]| {
+            let mut thresholds = self.thresholds.iter();
+            thresholds.any(|result| names.contains(&result.threshold.metric.as_str()))
+        };
+        let failure = ["failed", "opened", "errors", "eventless"];
+        let unjudged = [
+            (streams.failed, "streams failed", &failure[..]),
+            (events.lost, "events were lost", &["lost"]),
+            (events.duplicated, "came twice", &["duplicated"]),
+            (events.reordered, "came out of order", &["reordered"]),
+            (
+                events.faults,
+                "faults of the protocol were seen",
+                &["faults"],
+            ),
+        ];
+        let unjudged: Vec<_> = unjudged
+            .into_iter()
+            .filter(|(count, _, names)| *count > 0 && !is_asked(names))
+            .collect();
+        let first = unjudged.first()?.2[0];
+        let told = unjudged
+            .iter()
+            .map(|(count, what, _)| format!("{count} {what}"));
+        Some(LoadFinding {
+            id: "outcome.unjudged".into(),
+            verdict: Verdict::Warn,
+            detail: format!(
+                "{}; no threshold asks about that, so the outcome does not speak of it. `{first} count == 0` would.",
+                told.collect::<Vec<_>>().join(", "),
+            ),
+        })
+    }
+
     /// Processor seconds of the generator for 100,000 events; where there were fewer than 1,000, what it takes
     /// besides would be most of it.
     pub fn cpu_per_100_000(&self) -> Option<f64> {

@@ -95,7 +95,7 @@ pub const METRICS: &[Metric] = &[
     time(
         "tick_lateness",
         CORRECTED,
-        "Arrival less the instant due, t0 + n * interval; each tick that was missed counts with the next arrival.",
+        "Arrival less the instant due, t0 + n * interval; t0 is the first arrival, or earlier where a later tick shows that it was late. Each tick that was missed counts with the next arrival.",
     ),
     time(
         "tick_lateness_censored",

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use shard::{samples, shard};
 use ssekit_record::{
     FanoutEvent, FanoutSketch, LoadCounts, LoadFinding, LoadOutcome, LoadRecord, MetricValue,
-    Phase, Verdict,
+    Phase, Threshold, Verdict,
 };
 use ssekit_report::load::compare::{Change, Compared};
 use ssekit_report::load::{baseline, compare, merge};
@@ -59,6 +59,23 @@ fn spread(index: u32, last_us: u64) -> LoadRecord {
         events: [(1, event(0)), (2, event(1))].into(),
     }];
     record
+}
+
+#[test]
+fn what_went_wrong_and_no_threshold_asks_about_is_told() {
+    let told = |expression: Option<&str>| {
+        let mut lossy = shard(0, 1);
+        lossy.events.lost = 3;
+        lossy.thresholds = expression
+            .map(|text| Threshold::parse(text).unwrap().evaluate(&lossy))
+            .into_iter()
+            .collect();
+        lossy.unjudged().map(|finding| finding.detail)
+    };
+    let of_loss = told(Some("gap p99 < 1s")).unwrap();
+    assert!(of_loss.contains("3 events were lost"), "{of_loss}");
+    let others = told(Some("lost count == 0"));
+    assert!(others.is_none_or(|detail| !detail.contains("lost")));
 }
 
 #[test]
@@ -304,10 +321,12 @@ fn a_part_without_data_is_no_run_without_data() {
         }];
         record.streams.planned = planned;
         (record.events.received, record.counts.received) = (0, 0);
+        (record.events.lost, record.counts.skipped) = (0, 0);
         record
     };
     let mut full = shard(0, 1);
     full.findings.clear();
+    (full.events.lost, full.counts.skipped) = (0, 0);
     let found = |shards| {
         let whole = merge::merge(shards, 0).unwrap();
         let findings = whole.findings.into_iter();

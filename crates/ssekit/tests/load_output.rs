@@ -100,6 +100,34 @@ fn a_trace_is_written_by_each_process_and_told_by_the_plan() {
 }
 
 #[test]
+fn a_plan_tells_how_many_streams_each_population_has() {
+    let text = "schema = 1\n[target]\nurl = \"http://127.0.0.1:1/\"\n\
+         [[population]]\nname = \"readers\"\nweight = 3\n\
+         [[population]]\nname = \"lazy\"\nkind = \"slow\"\nread = { rate = \"1KiB/s\" }\n\
+         [[phase]]\nkind = \"ramp\"\nto = 1000\nover = \"1s\"\n";
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("plan.toml");
+    fs::write(&file, text).unwrap();
+    let output = assert_cmd::cargo::cargo_bin_cmd!("ssekit")
+        .args(["load", "--plan"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let plan = String::from_utf8(output.stdout).unwrap();
+    let streams = |name: &str| {
+        let line = plan.lines().find(|line| line.contains(name)).unwrap();
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+    };
+    let (readers, lazy) = (streams(" subscriber"), streams(" slow"));
+    assert_eq!(readers + lazy, 1000, "{plan}");
+    assert!((745..=755).contains(&readers), "{plan}");
+}
+
+#[test]
 fn every_format_is_written_under_the_folder_and_reports_of_the_command_line_as_well() {
     let served = Served::start(&[]);
     let bench = Bench::new(&served.at("events?interval=20"), ALL);

@@ -145,6 +145,39 @@ fn ports_count_for_each_pair_of_addresses() {
 }
 
 #[test]
+fn everything_that_is_short_is_told_at_once() {
+    let poor = Machine {
+        hard_descriptors: Some(20_000),
+        memory: Some(64 << 20),
+        ..machine()
+    };
+    let one = Need {
+        destinations: 1,
+        sources: 1,
+        ..need()
+    };
+    let said = refusal(&one, &poor);
+    let all = ["file descriptors", "need as many ports", "memory"];
+    assert!(all.iter().all(|what| said.contains(what)), "{said}");
+}
+
+#[test]
+fn a_wider_range_of_ports_is_named_only_where_it_is_wide_enough() {
+    let of = |connections| {
+        let one = Need {
+            connections,
+            ports: connections,
+            destinations: 1,
+            sources: 1,
+            ..need()
+        };
+        refusal(&one, &machine())
+    };
+    assert!(of(64_512).contains("or widen the range"));
+    assert!(!of(64_513).contains("widen"));
+}
+
+#[test]
 fn ports_of_closed_connections_count_where_they_are_not_taken_again() {
     let churning = Need {
         ports: 150_000,

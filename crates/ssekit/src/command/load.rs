@@ -96,7 +96,7 @@ pub struct Arguments {
     /// is on 127.0.0.1
     #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = audience::address, help_heading = "Answer")]
     prometheus: Option<SocketAddr>,
-    /// Say nothing while it runs
+    /// Only problems and the verdict, and nothing while it runs
     #[arg(long, short = 'q', help_heading = "Answer")]
     quiet: bool,
 }

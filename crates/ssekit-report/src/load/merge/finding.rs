@@ -5,7 +5,7 @@ use ssekit_record::{LoadFinding, LoadRecord, Verdict};
 /// Shards whose words are told; of more only their number.
 const TOLD: usize = 4;
 /// Findings that the whole record gives by itself.
-const OF_THE_WHOLE: [&str; 2] = ["streams.away", "publish.overlap"];
+const OF_THE_WHOLE: [&str; 3] = ["streams.away", "publish.overlap", "outcome.unjudged"];
 
 /// The findings of all shards, each once: where shards say different things, each says it by its number.
 pub(super) fn together(shards: &[LoadRecord]) -> Vec<LoadFinding> {
@@ -63,7 +63,7 @@ fn rank(verdict: Verdict) -> u8 {
 
 /// Takes back what the union shows to be otherwise: what one shard lost another may have kept.
 pub(super) fn review(whole: &mut LoadRecord) {
-    let found = [whole.away(), whole.overlapped()];
+    let found = [whole.away(), whole.overlapped(), whole.unjudged()];
     let has_data = !whole.has_no_data();
     whole
         .findings

@@ -7,8 +7,8 @@ use ssekit_record::quantity::{show_bytes, show_number, show_us};
 use ssekit_record::{Shard, Threshold};
 use ssekit_report::text::harmless;
 use ssekit_scenario::load::{
-    Amount, Demand, Http, LoadPlan, LoadScenario, LoadedScenario, PhaseAction, PlannedPhase,
-    Resolve,
+    Amount, Deed, Demand, Http, LoadPlan, LoadScenario, LoadedScenario, PhaseAction, PlannedPhase,
+    PopulationKind, Resolve,
 };
 
 use crate::failure::Failure;
@@ -40,6 +40,7 @@ pub fn human(scenario: &LoadScenario, plan: &LoadPlan, shard: Shard, processes: 
     for phase in plan.phases() {
         phase_line(plan, phase, &mut out);
     }
+    populations(plan, shard, &mut out);
     curve(plan, &mut out);
     needs(scenario, &demand, processes, &mut out);
     let thresholds = plan.thresholds(scenario);
@@ -116,6 +117,35 @@ fn phase_line(plan: &LoadPlan, phase: &PlannedPhase, out: &mut String) {
         line += ", not recorded";
     }
     let _ = writeln!(out, "{line}");
+}
+
+/// How many streams each population has, where there are several.
+fn populations(plan: &LoadPlan, shard: Shard, out: &mut String) {
+    let all = plan.populations();
+    let readers = all
+        .iter()
+        .filter(|population| population.kind != PopulationKind::Publisher);
+    if readers.count() < 2 {
+        return;
+    }
+    let mut started = vec![0_u64; all.len()];
+    for act in plan.acts(shard) {
+        if matches!(act.deed, Deed::Start { .. }) {
+            started[act.population] += 1;
+        }
+    }
+    let _ = writeln!(out, "\nPopulations");
+    for (population, streams) in all.iter().zip(started) {
+        if population.kind != PopulationKind::Publisher {
+            let _ = writeln!(
+                out,
+                "  {:<12} {:>8}  {}",
+                harmless(&population.name),
+                show_number(streams as f64),
+                population.kind.as_str()
+            );
+        }
+    }
 }
 
 fn told(action: &PhaseAction) -> String {
