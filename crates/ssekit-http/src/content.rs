@@ -17,7 +17,7 @@ const MOST_REPEATED: usize = 1 << 20;
 /// Most that comes of one slice between two codings.
 const MOST_BETWEEN: usize = 1 << 24;
 /// Largest zstd window, as a power of two: 8 MiB (RFC 9659).
-const ZSTD_WINDOW_LOG: u32 = 23;
+const MOST_ZSTD: u8 = 23;
 
 /// What became of one slice.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -98,6 +98,12 @@ impl ContentDecoder {
         result = result.and(stopped.map_err(|stop| stop.told(last.name)));
         self.broken = result.is_err();
         result
+    }
+
+    /// Bytes of content that it keeps at most, since later content may refer to them: what came so far, up to
+    /// the windows of the codings. Codecs keep some 50 KiB besides.
+    pub fn held(&self) -> usize {
+        self.stages.iter().map(Stage::held).sum()
     }
 
     /// Decodes one slice into at most `room` bytes. After a fault or too much, nothing more comes.
@@ -185,6 +191,10 @@ struct Stage {
     held: Vec<u8>,
     /// At the end of the compressed data; gzip and zstd may begin anew from there.
     ended: bool,
+    /// The largest window so far; not known before the first byte.
+    window: usize,
+    /// Bytes that came of it.
+    output: u64,
 }
 
 impl Stage {
@@ -193,7 +203,7 @@ impl Stage {
             "gzip" | "x-gzip" => ("gzip", Some(Box::new(GzipDecoder::new()))),
             "br" => ("br", Some(Box::new(BrotliDecoder::new()))),
             "zstd" => {
-                let window = [DParameter::window_log_max(ZSTD_WINDOW_LOG)];
+                let window = [DParameter::window_log_max(MOST_ZSTD.into())];
                 let codec = ZstdDecoder::new_with_params(&window);
                 ("zstd", Some(Box::new(codec)))
             }
@@ -205,7 +215,13 @@ impl Stage {
             codec,
             held: Vec::new(),
             ended: false,
+            window: 0,
+            output: 0,
         })
+    }
+
+    fn held(&self) -> usize {
+        usize::try_from(self.output).map_or(self.window, |output| output.min(self.window))
     }
 
     fn decode(&mut self, input: &[u8], output: &mut Vec<u8>, room: usize) -> Result<(), Stop> {
@@ -247,6 +263,9 @@ impl Stage {
         let Some(codec) = &mut self.codec else {
             return Ok(());
         };
+        if self.window == 0 {
+            self.window = window(self.name, input);
+        }
         let mut input = PartialBuffer::new(input);
         let mut piece = [0; PIECE];
         let mut more_held = false;
@@ -260,6 +279,7 @@ impl Stage {
                 }
                 codec.reinit().map_err(invalid)?;
                 self.ended = false;
+                self.window = self.window.max(window(self.name, input.unwritten()));
             }
             let mut buffer = WriteBuffer::new_initialized(&mut piece);
             let ended = match input.unwritten() {
@@ -273,12 +293,36 @@ impl Stage {
                 std::mem::replace(&mut more_held, buffer.has_no_spare_space() && !self.ended);
             let stuck = !was_held && buffer.written_len() == 0 && input.written_len() == at;
             let written = buffer.written_len();
+            self.output += written as u64;
             emit(&piece[..written])?;
             if stuck && !self.ended {
                 return Err(Stop::Invalid(at, "the data makes no sense".into()));
             }
         }
         Ok(())
+    }
+}
+
+/// Most bytes that content of this coding which begins so may refer back to; the most that the coding knows
+/// where the beginning does not tell. Nothing before the first byte.
+fn window(coding: &str, begin: &[u8]) -> usize {
+    match (coding, begin) {
+        (_, []) => 0,
+        // RFC 7932 section 9.1.
+        ("br", [first, ..]) => match (first & 1, first >> 1 & 7, first >> 4 & 7) {
+            (0, ..) => 1 << 16,
+            (_, 0, 0) => 1 << 17,
+            (_, 0, bits) => 1 << (8 + bits),
+            (_, bits, _) => 1 << (17 + bits),
+        },
+        // A frame that is not a single segment (RFC 8878 section 3.1.1.1).
+        ("zstd", [0x28, 0xb5, 0x2f, 0xfd, descriptor, window, ..]) if descriptor & 0x20 == 0 => {
+            let base = 1_usize << (10 + (window >> 3)).min(MOST_ZSTD);
+            base + base / 8 * usize::from(window & 7)
+        }
+        ("zstd", _) => 1 << MOST_ZSTD,
+        // RFC 1951.
+        _ => 1 << 15,
     }
 }
 

@@ -146,6 +146,47 @@ fn what_fills_the_pieces_of_the_decoder_exactly_is_no_fault() {
 }
 
 #[test]
+fn a_decoder_tells_how_much_it_keeps() {
+    let kept = |listed: &[&str], coded: &[u8]| {
+        let listed: Vec<_> = listed.iter().map(|coding| (*coding).to_owned()).collect();
+        let mut decoder = ContentDecoder::new(&listed).unwrap().unwrap();
+        let mut tells = vec![decoder.held()];
+        for half in coded.chunks(coded.len().div_ceil(2)) {
+            decoder.decode_each(half, &mut |_| {}).unwrap();
+            tells.push(decoder.held());
+        }
+        assert!(tells.is_sorted(), "{tells:?}");
+        (tells[0], tells[2])
+    };
+    for (coding, mut codec) in codecs() {
+        let (begin, small) = kept(
+            &[&coding.to_ascii_lowercase()],
+            &flushed(&mut *codec, &[10; 600]),
+        );
+        assert_eq!((begin, small), (0, 600), "{coding}");
+    }
+    let frame = |window: u8, blocks: usize| {
+        let begin = [0x28, 0xb5, 0x2f, 0xfd, 0, window];
+        [&begin[..], &[2, 0, 0x10, b'\n'].repeat(blocks)].concat()
+    };
+    assert_eq!(kept(&["zstd"], &frame(10 << 3, 4)).1, 512 << 10);
+    assert_eq!(kept(&["zstd"], &frame(10 << 3, 12)).1, 1 << 20);
+    assert_eq!(kept(&["zstd"], &frame(10 << 3 | 4, 24)).1, 3 << 19);
+    assert_eq!(kept(&["zstd"], &frame(13 << 3, 80)).1, 8 << 20);
+    let twice = flushed(&mut gzip(), &frame(10 << 3, 12));
+    assert_eq!(kept(&["zstd", "gzip"], &twice).1, (1 << 20) + 6 + 12 * 4);
+    let mut brotli = BrotliEncoder::new(EncoderParams::default());
+    assert_eq!(
+        kept(&["br"], &flushed(&mut brotli, &vec![10; 5 << 20])).1,
+        4 << 20
+    );
+    assert_eq!(
+        kept(&["gzip"], &flushed(&mut gzip(), &vec![10; 5 << 20])).1,
+        32 << 10
+    );
+}
+
+#[test]
 fn the_end_of_the_data_is_known_however_much_comes_of_the_last_bytes() {
     for size in [
         0,

@@ -21,6 +21,8 @@ pub struct Account {
     pub events: u32,
     /// Bytes it counts for in what all streams together may hold.
     pub counted: u32,
+    /// The same of what decoders keep.
+    pub counted_decoded: u32,
     /// Last byte of the current connection, or its head.
     pub last_byte_us: u64,
     /// Last comment of the current connection.

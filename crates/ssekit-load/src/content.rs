@@ -62,6 +62,7 @@ fn decode(
     });
     match decoded {
         _ if !within_limits => Err(Cause::Limit),
+        Ok(()) if !intake.has_room_decoded(decoder.held()) => Err(Cause::Limit),
         Ok(()) => Ok(()),
         Err(_) => Err(Cause::Undecodable),
     }

@@ -72,6 +72,15 @@ impl Intake<'_> {
         has_room
     }
 
+    /// Whether there is room for what its decoder keeps.
+    #[inline]
+    pub fn has_room_decoded(&mut self, held: usize) -> bool {
+        let counted = &mut self.account.counted_decoded;
+        let has_room = self.room.hold_decoded(counted, held);
+        self.tally.crowded_decoded += u64::from(!has_room);
+        has_room
+    }
+
     fn first_byte(&mut self) {
         if !self.account.has_content {
             self.account.has_content = true;

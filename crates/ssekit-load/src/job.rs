@@ -58,6 +58,8 @@ pub struct Job {
     pub trace: Option<PathBuf>,
     /// How much later than that it may be ready and still run.
     pub late_tolerance: Duration,
+    /// Bytes that what the decoders of all streams keep may take.
+    pub decoded_bytes: u64,
 }
 
 /// A population.

@@ -21,6 +21,7 @@ use crate::error::LoadError;
 use crate::expectation::Expectation;
 use crate::job::{Job, Population};
 use crate::precision::Precision;
+use crate::preflight::free_bytes;
 use crate::ruling::Ruling;
 use crate::subscriber::Pace;
 use crate::worker::{Lifetimes, Role};
@@ -103,6 +104,7 @@ impl Order {
                 .start_at
                 .map(|ms| UNIX_EPOCH + Duration::from_millis(ms)),
             trace: None,
+            decoded_bytes: free_bytes() / 2 / u64::from(self.processes.max(1)),
             late_tolerance: scenario.shard.late_tolerance.unwrap_or_default().0,
         })
     }

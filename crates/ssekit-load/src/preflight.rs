@@ -14,6 +14,14 @@ const OTHER_DESCRIPTORS: u64 = 64;
 const WIDEST_PORTS: u64 = 65_535 - 1024 + 1;
 /// Processes of one run at most.
 const MAX_PROCESSES: u64 = 64;
+/// Memory assumed to be free where the system does not tell, in bytes.
+const ASSUMED_FREE: u64 = 2 << 30;
+
+/// Memory of this machine that can be given now, in bytes.
+pub(crate) fn free_bytes() -> u64 {
+    Machine::look().memory.unwrap_or(ASSUMED_FREE)
+}
+
 /// What the system keeps for a socket of ours that nothing waits in, in bytes: an estimate.
 const SOCKET_BYTES: u64 = 4 * 1024;
 

@@ -81,7 +81,10 @@ pub fn run(
 ) -> Result<LoadRecord, LoadError> {
     let mut tracer = Tracer::open(job)?;
     let (clock, late) = beginning(job)?;
-    let shared = (Arc::new(Census::default()), Arc::new(Room::default()));
+    let shared = (
+        Arc::new(Census::default()),
+        Arc::new(Room::new(job.decoded_bytes)),
+    );
     let halt = Halt::by(stop, job.ruling.clone());
     let (out, intervals) = channel();
     let mut workers = Vec::new();

@@ -32,6 +32,8 @@ pub struct Tally {
     pub ahead_us: u64,
     /// Streams that ended since all together held as much as they may.
     pub crowded: u64,
+    /// The same of what decoders keep.
+    pub crowded_decoded: u64,
     /// Heads over HTTP/1.1, and over HTTP/2.
     pub heads: [u64; 2],
     /// The fewest streams that a server allowed on a connection, where more were asked for.
@@ -61,6 +63,7 @@ impl Tally {
             groups_sent: 0,
             ahead_us: 0,
             crowded: 0,
+            crowded_decoded: 0,
             heads: [0; 2],
             allowed: None,
             errors: BTreeMap::new(),
@@ -194,6 +197,7 @@ impl Tally {
         self.groups_sent += other.groups_sent;
         self.ahead_us = self.ahead_us.max(other.ahead_us);
         self.crowded += other.crowded;
+        self.crowded_decoded += other.crowded_decoded;
         for (mine, theirs) in self.heads.iter_mut().zip(other.heads) {
             *mine += theirs;
         }

@@ -3,6 +3,7 @@
 
 mod origin;
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use origin::{Origin, PATIENT, above, made, measured, order, stats, until};
 use ssekit_load::run;
-use ssekit_record::{ExitCode, LoadOutcome, Verdict};
+use ssekit_record::{ExitCode, LoadOutcome, LoadRecord, Verdict};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -372,4 +373,38 @@ fn workers_and_shards_together_are_the_whole_run() {
         received += record.events.received;
     }
     assert_eq!(received, 100);
+}
+
+#[test]
+fn what_decoders_keep_is_bounded_over_all_streams() {
+    let origin = Origin::start(|visit| {
+        visit.write(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: zstd\r\n\r\n",
+        );
+        // A zstd frame with a window of 1 MiB (RFC 8878 section 3.1.1), and blocks of 128 KiB empty lines.
+        let (frame, blocks) = (
+            [0x28, 0xb5, 0x2f, 0xfd, 0, 10 << 3],
+            [2, 0, 0x10, b'\n'].repeat(8),
+        );
+        visit
+            .stream
+            .write_all(&[&frame[..], &blocks].concat())
+            .unwrap();
+        visit.linger();
+    });
+    let text = format!(
+        "[target]\nurl = \"http://{}/events\"\ncompression = [\"zstd\"]\n[reconnect]\npolicy = \"none\"\n\
+         [[phase]]\nkind = \"ramp\"\nto = 8\nover = \"1s\"\n[[phase]]\nkind = \"hold\"\nfor = \"5s\"\n{PATIENT}",
+        origin.address
+    );
+    let mut job = order(&text).job().unwrap();
+    let seen = |record: &LoadRecord| {
+        let mut findings = record.findings.iter();
+        let is_told = findings.any(|finding| finding.id == "generator.memory");
+        let ended = record.disconnects.get("limit").copied().unwrap_or(0);
+        (record.streams.opened, ended, is_told)
+    };
+    assert_eq!(seen(&made(&job)), (8, 0, false));
+    job.decoded_bytes = 4 << 20;
+    assert_eq!(seen(&made(&job)), (8, 4, true));
 }

@@ -83,6 +83,12 @@ pub(super) fn generator(
     if run.crowded > 0 {
         add("memory", crowded(run.crowded));
     }
+    if run.crowded_decoded > 0 {
+        add(
+            "memory",
+            crowded_decoded(run.crowded_decoded, job.decoded_bytes),
+        );
+    }
     for (cause, id, detail) in [
         (
             Cause::NoDescriptor,
@@ -116,6 +122,16 @@ fn crowded(streams: u64) -> String {
          stream shows it.",
         BOUND >> 20,
         FREE >> 10
+    )
+}
+
+fn crowded_decoded(streams: u64, bound: u64) -> String {
+    format!(
+        "{streams} streams ended as `limit` because the decoders of all streams kept {} MiB of what came before, \
+         which is half of the memory that was free, over all processes: a server may have each keep 8 MiB with \
+         zstd and 16 MiB with brotli. Use fewer streams, offer gzip alone (target.compression), or have the \
+         server use a smaller window.",
+        bound >> 20
     )
 }
 

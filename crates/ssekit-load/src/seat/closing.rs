@@ -61,6 +61,7 @@ impl Seat {
         inside.decoder = None;
         let account = &mut inside.account;
         worker.room.hold(&mut account.counted, inside.parser.held());
+        worker.room.hold_decoded(&mut account.counted_decoded, 0);
         account.last_event_us = None;
         account.last_comment_us = None;
         if let Some(tokens) = &mut account.tokens {

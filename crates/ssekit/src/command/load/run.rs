@@ -107,6 +107,8 @@ impl Arguments {
         };
         let mut job = order.job()?;
         job.start_at = Some(task.start_at);
+        // The others take as much.
+        job.decoded_bytes /= u64::from(self.processes);
         job.trace = report_set::trace(&order.scenario.output, task.shard);
         preflight(&job, 1)?;
         listen(stop)?;
