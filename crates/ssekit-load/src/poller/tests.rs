@@ -14,6 +14,7 @@ use crate::halt::Halt;
 use crate::precision::Precision;
 use crate::reconnect::ReconnectPolicy;
 use crate::request::{RequestBytes, Requests};
+use crate::room::Room;
 use crate::shift::{Act, Interval, Script, Shift};
 use crate::stamp::Place as Where;
 use crate::worker::Role;
@@ -126,7 +127,8 @@ impl Plan {
                 digits: 1,
                 ..Precision::default()
             };
-            let worker = Worker::new(clock, roles, Vec::new(), coarse, Default::default(), 1);
+            let shared = (Arc::default(), Arc::new(Room::new(0)));
+            let worker = Worker::new(clock, roles, Vec::new(), coarse, shared, 1);
             shift.work(worker.unwrap()).unwrap();
         });
         (used.bytes_max, intervals.recv().unwrap())
