@@ -30,6 +30,8 @@ pub struct Expectation {
     pub first_event_timeout_us: Option<u64>,
     /// Longest silence, in microseconds.
     pub silence_timeout_us: Option<u64>,
+    /// Longest time between two heartbeats that is declared, in microseconds.
+    pub heartbeat_us: Option<u64>,
     /// Type of the events that are heartbeats; comments are where there is none.
     pub heartbeat_event: Option<String>,
     /// Where the tokens are told of, if the streams carry tokens.

@@ -1,6 +1,7 @@
 //! What a run found besides its numbers: bursts, its own limits, and the one word.
 
 mod generator;
+mod silence;
 
 use ssekit_record::{Aborted, LoadFinding, LoadRecord, ThresholdResult, Verdict};
 
@@ -38,6 +39,7 @@ pub(crate) fn judge(record: &mut LoadRecord, job: &Job, run: &Tally, ending: End
     record.findings.extend(generator(record, job, run, &ending));
     record.findings.extend(search(record, job));
     record.findings.extend(beyond(job, run));
+    record.findings.extend(silence::findings(record, job));
     record.findings.extend(record.away());
     record.findings.extend(record.overlapped());
     let thresholds = job.thresholds.iter();

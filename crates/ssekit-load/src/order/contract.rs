@@ -41,6 +41,10 @@ pub(super) fn expectation(scenario: &LoadScenario) -> Expectation {
         trace_every: scenario.output.trace_sample,
         first_event_timeout_us: expect.first_event_timeout.map(load::Time::us),
         silence_timeout_us: expect.silence_timeout.map(load::Time::us),
+        heartbeat_us: expect
+            .heartbeat
+            .as_ref()
+            .map(|heartbeat| heartbeat.every.us()),
         heartbeat_event: expect
             .heartbeat
             .as_ref()
