@@ -249,7 +249,7 @@ impl ClientSession {
     }
 
     fn frame(&mut self, frame: &Frame) -> Result<Option<SessionPart<'static>>, FaultKind> {
-        if frame.malformed().is_some() {
+        if frame.malformed().is_some() || self.outbox.is_flooded() {
             return Err(FaultKind::Http2);
         }
         Ok(match frame.kind {

@@ -11,6 +11,8 @@ const NO_ERROR: u32 = 0;
 const CANCEL: u32 = 8;
 /// A dynamic table size update to 0 (RFC 7541 section 6.3).
 const EMPTY_TABLE: u8 = 0x20;
+/// Answers of some 20 bytes that a peer may leave in the socket's way; one read asks for fewer than half.
+const MOST_ANSWERS: u32 = 20_000;
 
 pub(crate) const HEADER_TABLE_SIZE: u16 = 1;
 const ENABLE_PUSH: u16 = 2;
@@ -22,6 +24,8 @@ const MAX_HEADER_LIST_SIZE: u16 = 6;
 #[derive(Debug)]
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
+    /// Answers among them at most: those since there was nothing to send.
+    answers: u32,
     /// The peer's table became smaller than the one every connection starts with.
     shrinks_table: bool,
 }
@@ -30,6 +34,7 @@ impl Outbox {
     pub fn new() -> Self {
         Self {
             bytes: PREFACE.to_vec(),
+            answers: 0,
             shrinks_table: false,
         }
     }
@@ -42,6 +47,15 @@ impl Outbox {
     /// These many bytes were written.
     pub fn written(&mut self, count: usize) {
         self.bytes.drain(..count);
+        if self.bytes.is_empty() {
+            self.answers = 0;
+        }
+    }
+
+    /// Whether the peer has asked for more answers than anybody needs, and takes none: they would fill the
+    /// memory.
+    pub fn is_flooded(&self) -> bool {
+        self.answers > MOST_ANSWERS
     }
 
     /// Nobody takes bytes any more.
@@ -68,10 +82,12 @@ impl Outbox {
     }
 
     pub fn settings_ack(&mut self, at_us: u64) -> FrameSeen {
+        self.answers = self.answers.saturating_add(1);
         self.push(frame::SETTINGS, frame::ACK, 0, Vec::new(), at_us)
     }
 
     pub fn ping(&mut self, payload: &[u8], flags: u8, at_us: u64) -> FrameSeen {
+        self.answers = self.answers.saturating_add(1);
         self.push(frame::PING, flags, 0, payload.to_vec(), at_us)
     }
 

@@ -125,6 +125,32 @@ fn windows_come_back_and_contents_wait_for_the_peers() {
 }
 
 #[test]
+fn a_peer_that_asks_for_ever_and_takes_no_answer_ends_the_connection() {
+    for kind in [frame::PING, frame::SETTINGS] {
+        let payload: &[u8] = if kind == frame::PING {
+            b"12345678"
+        } else {
+            b""
+        };
+        let asks = frame(kind, 0, 0, payload).repeat(1000);
+        let read = |session: &mut ClientSession| {
+            let mut input = &asks[..];
+            while session.next(&mut input)?.is_some() {}
+            Ok::<_, FaultKind>(())
+        };
+        let mut session = ClientSession::new();
+        tell(&mut session, &setting(MAX_CONCURRENT_STREAMS, 2), 64);
+        for _ in 0..100 {
+            assert_eq!(read(&mut session), Ok(()));
+            session.written(session.output().len());
+        }
+        let ended = (0..100).find_map(|_| read(&mut session).err());
+        assert_eq!(ended, Some(FaultKind::Http2));
+        assert!(session.output().len() < 1 << 20);
+    }
+}
+
+#[test]
 fn what_breaks_the_protocol_ends_the_stream_or_the_connection() {
     let cases = [
         frame(frame::DATA, 0, 0, b"x"),
