@@ -1,10 +1,12 @@
 //! HTTP/2 by prior knowledge: a hyper server, and raw servers that break one rule each.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod frames;
 mod peer;
 
 use std::convert::Infallible;
 
+use frames::{ask2, frame};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http2;
@@ -12,24 +14,9 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use peer::*;
-use ssekit_http::{Ask, HttpChoice};
 use ssekit_record::{EndKind, FaultKind, HttpVersion, Transcript};
 use tokio::net::TcpListener;
 use url::Url;
-
-fn ask2(url: &Url) -> Ask {
-    Ask {
-        http: HttpChoice::Http2,
-        ..ask(url)
-    }
-}
-
-fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
-    let len = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut out = vec![len[1], len[2], len[3], kind, flags, 0, 0, 0, stream];
-    out.extend_from_slice(payload);
-    out
-}
 
 fn literal(name: &str, value: &str) -> Vec<u8> {
     let len = |text: &str| u8::try_from(text.len()).unwrap();

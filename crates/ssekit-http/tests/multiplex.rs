@@ -2,11 +2,13 @@
 //! break the protocol or do nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod frames;
 mod peer;
 
 use std::convert::Infallible;
 use std::time::Duration;
 
+use frames::{ask2, frame};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http2;
@@ -14,27 +16,13 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use peer::*;
-use ssekit_http::{Ask, HttpChoice, Multiplex, Window};
+use ssekit_http::{Multiplex, Window};
 use ssekit_record::{EndKind, FrameKind, FrameSeen, Session};
 use tokio::net::TcpListener;
 use url::Url;
 
 /// No test waits longer for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-fn ask2(url: &Url) -> Ask {
-    Ask {
-        http: HttpChoice::Http2,
-        ..ask(url)
-    }
-}
-
-fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
-    let len = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut out = vec![len[1], len[2], len[3], kind, flags, 0, 0, 0, stream];
-    out.extend_from_slice(payload);
-    out
-}
 
 /// SETTINGS, and the answer to those of the client.
 fn hello() -> Vec<u8> {

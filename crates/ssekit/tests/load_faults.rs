@@ -3,10 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod peer;
+mod scenario;
 
-use std::fs;
-
-use assert_cmd::cargo::cargo_bin_cmd;
 use peer::Served;
 use serde_json::Value;
 
@@ -21,8 +19,6 @@ const EACH: u64 = 5;
 fn run(faults: &[&str], query: &str) -> Value {
     let options: Vec<&str> = faults.iter().flat_map(|fault| ["--fault", fault]).collect();
     let served = Served::start(&options);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("s.toml");
     let text = format!(
         "[target]\nurl = \"{}\"\n[expect]\ninterval = \"20ms\"\nseq = {{ from = \"id\" }}\n\
          published_at = {{ from = \"data\", path = \"/time\", unit = \"ms\", kind = \"intended\" }}\n\
@@ -32,14 +28,7 @@ fn run(faults: &[&str], query: &str) -> Value {
          [validity]\non_breach = \"warn\"\n",
         served.at(&format!("events?interval=20{query}"))
     );
-    fs::write(&file, text).unwrap();
-    let output = cargo_bin_cmd!("ssekit")
-        .args(["load", "-q", "--format", "json"])
-        .arg(&file)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let record: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
+    let (record, _) = scenario::run(&text);
     assert_eq!(record["streams"]["opened"], STREAMS, "{record:#}");
     record
 }

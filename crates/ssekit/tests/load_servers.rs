@@ -3,6 +3,8 @@
 //! ignored, with what is missing; with `SSEKIT_REQUIRE_PEERS=1` it fails.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod needs;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -17,8 +19,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // One at a time: what is measured is when things arrive.
     arguments.test_threads = Some(1);
-    let required = std::env::var_os("SSEKIT_REQUIRE_PEERS").is_some_and(|value| value == "1");
-    let trials = SERVERS.map(|(name, replays)| trial(name, replays, required));
+    let trials = SERVERS.map(|(name, replays)| trial(name, replays));
     libtest_mimic::run(&arguments, trials.into()).exit_code()
 }
 
@@ -26,7 +27,7 @@ fn scenarios() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios")
 }
 
-fn trial(name: &'static str, replays: bool, required: bool) -> Trial {
+fn trial(name: &'static str, replays: bool) -> Trial {
     let folder = scenarios().join("servers").join(name);
     let absence = Subject::load(&folder).map_or_else(
         |error| Some(error.to_string()),
@@ -35,16 +36,7 @@ fn trial(name: &'static str, replays: bool, required: bool) -> Trial {
             (!missing.is_empty()).then(|| format!("needs {missing}; install: .ci/subjects {name}"))
         },
     );
-    let ignored = absence.is_some() && !required;
-    Trial::test(name, {
-        let absence = absence.clone();
-        move || match absence {
-            Some(absence) => Err(Failed::from(absence)),
-            None => load(name, &folder, replays),
-        }
-    })
-    .with_kind(absence.unwrap_or_default())
-    .with_ignored_flag(ignored)
+    needs::trial(name, absence, move || load(name, &folder, replays))
 }
 
 fn load(name: &str, folder: &Path, replays: bool) -> Result<(), Failed> {

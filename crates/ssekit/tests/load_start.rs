@@ -2,12 +2,13 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod ran;
+
 use std::net::TcpStream;
 use std::process::{Command, Output};
 
+use ran::{BINARY, record, said};
 use serde_json::Value;
-
-const BINARY: &str = env!("CARGO_BIN_EXE_ssekit");
 
 fn load(arguments: &[&str]) -> Output {
     Command::new(BINARY)
@@ -15,16 +16,6 @@ fn load(arguments: &[&str]) -> Output {
         .args(arguments)
         .output()
         .unwrap()
-}
-
-fn record(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        panic!("{error}: {}", String::from_utf8_lossy(&output.stderr));
-    })
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// The command that starts the reference server.

@@ -3,10 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod peer;
+mod scenario;
 
-use std::fs;
-
-use assert_cmd::cargo::cargo_bin_cmd;
 use peer::Served;
 use serde_json::Value;
 
@@ -25,8 +23,6 @@ fn run(thresholds: &[&str], rest: &str) -> (Value, i32) {
         "stall:3950ms:60s",
     ]);
     let well = Served::start(&[]);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("s.toml");
     let url = |served: &Served| served.at("events?interval=100");
     let mut text = format!(
         "[target]\nurl = \"{}\"\n[expect]\ninterval = \"100ms\"\nseq = {{ from = \"id\" }}\n\
@@ -41,15 +37,7 @@ fn run(thresholds: &[&str], rest: &str) -> (Value, i32) {
     for threshold in thresholds {
         text += &format!("[[threshold]]\n{threshold}\n");
     }
-    fs::write(&file, text).unwrap();
-    let output = cargo_bin_cmd!("ssekit")
-        .args(["load", "-q", "--format", "json"])
-        .arg(&file)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let record = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
-    (record, output.status.code().unwrap())
+    scenario::run(&text)
 }
 
 fn value(result: &Value) -> f64 {

@@ -2,6 +2,7 @@
 //! they are not installed the tests show as ignored; with `SSEKIT_REQUIRE_PEERS=1` they fail.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod needs;
 mod peer;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -27,20 +28,9 @@ fn main() -> ExitCode {
 }
 
 fn trial(name: &str, program: &'static str, test: fn() -> Result<(), Failed>) -> Trial {
-    let required = std::env::var_os("SSEKIT_REQUIRE_PEERS").is_some_and(|value| value == "1");
     let found = Command::new(program).arg("--version").output().is_ok();
     let absence = format!("needs {program}; install: apt-get install prometheus");
-    let kind = if found {
-        String::new()
-    } else {
-        absence.clone()
-    };
-    Trial::test(
-        name,
-        move || if found { test() } else { Err(absence.into()) },
-    )
-    .with_kind(kind)
-    .with_ignored_flag(!found && !required)
+    needs::trial(name, (!found).then_some(absence), test)
 }
 
 /// A process that ends with the test.

@@ -3,6 +3,7 @@
 //! `SSEKIT_REQUIRE_PEERS=1` it fails.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 mod hop;
+mod needs;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
@@ -18,11 +19,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // A few at a time: a run mostly waits, but what is judged is when things arrive.
     arguments.test_threads = Some(4);
-    let required = hop::is_required();
-    let trials = folders()
-        .into_iter()
-        .map(|folder| trial(folder, required))
-        .collect();
+    let trials = folders().into_iter().map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -35,18 +32,11 @@ fn folders() -> Vec<PathBuf> {
     folders
 }
 
-fn trial(folder: PathBuf, required: bool) -> Trial {
+fn trial(folder: PathBuf) -> Trial {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let name = name.into_owned();
     let absence = hop::absence(&folder);
-    let kind = absence.clone().unwrap_or_default();
-    let ignored = absence.is_some() && !required;
-    Trial::test(name, move || match absence {
-        Some(absence) => Err(Failed::from(absence)),
-        None => twice(&folder),
-    })
-    .with_kind(kind)
-    .with_ignored_flag(ignored)
+    needs::trial(name, absence, move || twice(&folder))
 }
 
 /// What is wrong twice in a row is wrong: times on a busy machine.

@@ -2,12 +2,13 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod ran;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
+use ran::{BINARY, record, said};
 use serde_json::Value;
-
-const BINARY: &str = env!("CARGO_BIN_EXE_ssekit");
 
 /// `check` of a reference server that it starts itself, with these arguments for the server.
 fn started(server: &str, more: &[&str]) -> Output {
@@ -24,16 +25,6 @@ fn run(command: &str, more: &[&str]) -> Output {
         .args(more)
         .output()
         .unwrap()
-}
-
-fn record(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        panic!("{error}: {}", String::from_utf8_lossy(&output.stderr));
-    })
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 fn check<'a>(record: &'a Value, id: &str) -> &'a Value {

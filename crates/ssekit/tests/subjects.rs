@@ -2,6 +2,8 @@
 //! its manifest says it is. One that is not installed shows as ignored, with what is missing; with
 //! `SSEKIT_REQUIRE_PEERS=1` it fails.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+mod needs;
+
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 use ssekit_scenario::{Expectation, Subject};
@@ -17,11 +19,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Four servers at a time, unless told otherwise: they mostly wait, but when things arrive is judged too.
     arguments.test_threads = arguments.test_threads.or(Some(4));
-    let required = std::env::var_os("SSEKIT_REQUIRE_PEERS").is_some_and(|value| value == "1");
-    let trials = folders()
-        .into_iter()
-        .map(|folder| trial(folder, required))
-        .collect();
+    let trials = folders().into_iter().map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -36,21 +34,11 @@ fn folders() -> Vec<PathBuf> {
     folders
 }
 
-fn trial(folder: PathBuf, required: bool) -> Trial {
-    let name = folder
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+fn trial(folder: PathBuf) -> Trial {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.into_owned();
     let absence = Subject::load(&folder).map_or(None, |subject| absence(&subject));
-    let kind = absence.clone().unwrap_or_default();
-    let ignored = absence.is_some() && !required;
-    Trial::test(name, move || match absence {
-        Some(absence) => Err(Failed::from(absence)),
-        None => judge(&folder),
-    })
-    .with_kind(kind)
-    .with_ignored_flag(ignored)
+    needs::trial(name, absence, move || judge(&folder))
 }
 
 /// What is missing to run a subject, and how to get it.

@@ -44,7 +44,7 @@ mod response;
 mod resume;
 mod retry;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, dead_code)]
+#[allow(clippy::unwrap_used)]
 pub(crate) mod sample;
 mod sighting;
 mod source;

@@ -3,6 +3,8 @@
 //! what is missing; with `SSEKIT_REQUIRE_PEERS=1` it fails.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../needs/mod.rs"]
+mod needs;
 #[path = "../peer/mod.rs"]
 mod peer;
 
@@ -70,7 +72,6 @@ fn main() -> ExitCode {
 }
 
 fn trial(server: Server) -> Trial {
-    let required = std::env::var_os("SSEKIT_REQUIRE_PEERS").is_some_and(|value| value == "1");
     let absence = if !is_there(server.needs, "-v") {
         Some(format!(
             "needs {}; install: {}",
@@ -81,15 +82,10 @@ fn trial(server: Server) -> Trial {
     } else {
         None
     };
-    let kind = absence.clone().unwrap_or_default();
-    let ignored = absence.is_some() && !required;
-    Trial::test(server.name, move || match absence {
-        Some(absence) => Err(absence.into()),
-        // What is wrong twice in a row is wrong: times on a busy machine.
-        None => judge(&server).or_else(|_| judge(&server)),
+    // What is wrong twice in a row is wrong: times on a busy machine.
+    needs::trial(server.name, absence, move || {
+        judge(&server).or_else(|_| judge(&server))
     })
-    .with_kind(kind)
-    .with_ignored_flag(ignored)
 }
 
 fn is_there(program: &str, version: &str) -> bool {

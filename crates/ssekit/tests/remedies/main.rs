@@ -8,6 +8,8 @@ mod cases;
 mod folder;
 #[path = "../hop/mod.rs"]
 mod hop;
+#[path = "../needs/mod.rs"]
+mod needs;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -29,15 +31,10 @@ fn main() -> ExitCode {
 fn trial(case: Case) -> Trial {
     let Case { hop, finds, .. } = case;
     let absence = hop::absence(&hop::proxies().join(hop));
-    let kind = absence.clone().unwrap_or_default();
-    let ignored = absence.is_some() && !hop::is_required();
-    Trial::test(format!("{hop} {finds}"), move || match absence {
-        Some(absence) => Err(Failed::from(absence)),
-        // What is wrong twice in a row is wrong: times on a busy machine.
-        None => mended(&case).or_else(|_| mended(&case)),
+    // What is wrong twice in a row is wrong: times on a busy machine.
+    needs::trial(format!("{hop} {finds}"), absence, move || {
+        mended(&case).or_else(|_| mended(&case))
     })
-    .with_kind(kind)
-    .with_ignored_flag(ignored)
 }
 
 fn mended(case: &Case) -> Result<(), Failed> {

@@ -1,17 +1,9 @@
 //! Servers that conform in unusual ways are not accused; servers broken in one way are, of that.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
-
-#[path = "raw/origin.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod origin;
-#[path = "raw/site.rs"]
-mod site;
-
 use std::sync::Arc;
 
-use origin::{Origin, Step};
-use site::{Ends, Framing, Site, lines, simple, ticks};
+use crate::origin::{Asked, Origin, Play, Step};
+use crate::site::{Ends, Framing, Site, lines, simple, ticks};
 use ssekit_conformance::{CheckOptions, check};
 use ssekit_record::{CheckRecord, Verdict};
 
@@ -27,7 +19,7 @@ fn ids(record: &CheckRecord, verdict: Verdict) -> Vec<&str> {
 }
 
 /// Runs every case at once and tells all that differ.
-async fn expect_fails(cases: Vec<(&'static str, origin::Play, &'static [&'static str])>) {
+async fn expect_fails(cases: Vec<(&'static str, Play, &'static [&'static str])>) {
     let mut running = tokio::task::JoinSet::new();
     for (name, play, expected) in cases {
         running.spawn(async move {
@@ -57,12 +49,12 @@ async fn expect_fails(cases: Vec<(&'static str, origin::Play, &'static [&'static
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn site(change: impl FnOnce(&mut Site)) -> origin::Play {
+fn site(change: impl FnOnce(&mut Site)) -> Play {
     Site::with(change).play()
 }
 
 /// A default site whose answer to one kind of request is other bytes.
-fn answering(method: &'static str, bytes: &'static [u8]) -> origin::Play {
+fn answering(method: &'static str, bytes: &'static [u8]) -> Play {
     let site = Site::default();
     Arc::new(move |asked| {
         if asked.method == method && asked.path == "/events" {
@@ -74,7 +66,7 @@ fn answering(method: &'static str, bytes: &'static [u8]) -> origin::Play {
 }
 
 /// The bytes after the head of a GET, as they are; then closed.
-fn raw_body(fields: &'static str, body: &'static [u8]) -> origin::Play {
+fn raw_body(fields: &'static str, body: &'static [u8]) -> Play {
     let site = Site::with(|s| s.ends = Ends::Cleanly);
     Arc::new(move |asked| {
         if asked.method != "GET" || asked.path != "/events" || asked.http10 {
@@ -165,7 +157,7 @@ async fn conforming_in_unusual_ways() {
                 if asked.path == "/events" {
                     return simple("307 Temporary Redirect", "Location: /stream\r\nContent-Length: 0\r\n");
                 }
-                let mut asked = origin::Asked { path: asked.path.replace("/stream", "/events"), method: asked.method.clone(), http10: asked.http10, head: asked.head.clone() };
+                let mut asked = Asked { path: asked.path.replace("/stream", "/events"), method: asked.method.clone(), http10: asked.http10, head: asked.head.clone() };
                 if asked.path != "/events" { asked.path = "/none".into(); }
                 site.answer(&asked)
             })
@@ -342,7 +334,7 @@ async fn broken_in_one_way() {
             {
                 let site = Site::default();
                 Arc::new(move |asked| {
-                    let asked = origin::Asked {
+                    let asked = Asked {
                         path: asked.path.clone(),
                         method: asked.method.clone(),
                         http10: false,

@@ -1,21 +1,12 @@
 //! Servers that compress in unusual ways are not accused; those that hold events back are.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
-
-#[path = "raw/origin.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod origin;
-#[path = "raw/site.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod site;
-
 use std::sync::Arc;
 
+use crate::origin::{Origin, Play, Step};
+use crate::site::{Framing, Site, ticks};
 use compression_codecs::core::Level;
 use compression_codecs::core::util::{PartialBuffer, WriteBuffer};
 use compression_codecs::{DeflateEncoder, EncodeV2, GzipEncoder};
-use origin::{Origin, Play, Step};
-use site::{Framing, Site, ticks};
 use ssekit_conformance::{CheckOptions, Selection, check};
 use ssekit_record::Verdict;
 

@@ -1,18 +1,12 @@
 //! Servers that never come to an end, or break off anywhere: a check ends, with what it saw.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
-
-#[path = "raw/origin.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod origin;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::origin::{Origin, Play, Step};
 use compression_codecs::core::Level;
 use compression_codecs::core::util::{PartialBuffer, WriteBuffer};
 use compression_codecs::{EncodeV2, GzipEncoder};
-use origin::{Origin, Play, Step};
 use ssekit_conformance::{CheckOptions, check};
 use ssekit_record::{CheckOutcome, CheckRecord, EndKind, Observation, Verdict};
 use tokio::time::timeout;

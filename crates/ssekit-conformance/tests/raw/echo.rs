@@ -1,20 +1,11 @@
 //! Endpoints that break the echo contract prove nothing about the server's events: no rule fails.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
-
-#[path = "raw/origin.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod origin;
-#[path = "raw/site.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod site;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use origin::{Origin, Step};
-use site::Site;
+use crate::origin::{Origin, Play, Step};
+use crate::site::Site;
 use ssekit_conformance::{CheckOptions, EchoTarget, Needs, check, judge, rule};
 use ssekit_record::{CheckRecord, Verdict};
 use ssekit_server::{Config, Server};
@@ -30,7 +21,7 @@ fn answer(status: &str, media_type: &str, body: &str) -> Vec<Step> {
 }
 
 /// A conforming site with an echo endpoint that answers every script like this.
-fn beside(script: impl Fn() -> Vec<Step> + Send + Sync + 'static) -> origin::Play {
+fn beside(script: impl Fn() -> Vec<Step> + Send + Sync + 'static) -> Play {
     let site = Site::default();
     Arc::new(move |asked| match (asked.method.as_str(), &*asked.path) {
         ("GET", "/echo") => answer("200 OK", "application/json", DOCUMENT),

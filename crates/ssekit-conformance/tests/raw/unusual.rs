@@ -1,18 +1,9 @@
 //! Servers that conform in ways few do get no finding at all beside those of a plain one.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
-
-#[path = "raw/origin.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod origin;
-#[path = "raw/site.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod site;
-
 use std::time::Duration;
 
-use origin::{Origin, Play};
-use site::{Site, lines, ticks};
+use crate::origin::{Origin, Play};
+use crate::site::{Site, lines, ticks};
 use ssekit_conformance::{CheckOptions, check};
 use ssekit_record::{CheckRecord, Verdict};
 
