@@ -43,6 +43,8 @@ pub struct Quick {
     pub interval: Option<Duration>,
     /// Where the sequence number stands: `id`, or a JSON pointer into the data.
     pub seq: Option<String>,
+    /// Where the time of publishing stands, told like that, and its unit: `s`, `ms`, `us` or `ns`.
+    pub published_at: Option<(String, String)>,
     /// Whether streams come back when they end.
     pub reconnects: bool,
     /// What must hold, as `METRIC STAT OP VALUE`.
@@ -108,16 +110,13 @@ impl Quick {
         if let Some(interval) = self.interval {
             put(&mut expect, "interval", time(interval));
         }
-        if let Some(place) = &self.seq {
-            let mut seq = Table::new();
-            match place.as_str() {
-                "id" => put(&mut seq, "from", "id"),
-                pointer => {
-                    put(&mut seq, "from", "data");
-                    put(&mut seq, "path", pointer);
-                }
-            }
-            put(&mut expect, "seq", seq);
+        if let Some(seq) = &self.seq {
+            put(&mut expect, "seq", place(seq));
+        }
+        if let Some((at, unit)) = &self.published_at {
+            let mut stamp = place(at);
+            put(&mut stamp, "unit", unit.as_str());
+            put(&mut expect, "published_at", stamp);
         }
         expect
     }
@@ -175,6 +174,18 @@ fn threshold(threshold: &Threshold) -> Table {
     table
 }
 
+/// `id`, or a JSON pointer into the data.
+fn place(text: &str) -> Table {
+    let mut place = Table::new();
+    if text == "id" {
+        put(&mut place, "from", "id");
+    } else {
+        put(&mut place, "from", "data");
+        put(&mut place, "path", text);
+    }
+    place
+}
+
 fn put(table: &mut Table, key: &str, value: impl Into<Value>) {
     table.insert(key.to_owned(), value.into());
 }
@@ -192,6 +203,7 @@ fn time(time: Duration) -> String {
 mod tests {
     use super::super::{Http, LoadPlan};
     use super::*;
+    use crate::load::{Place, StampUnit};
 
     fn quick(ramp: Duration) -> Quick {
         Quick {
@@ -210,6 +222,7 @@ mod tests {
             sources: vec!["127.0.0.2".into()],
             interval: Some(Duration::from_secs(1)),
             seq: Some("/n".into()),
+            published_at: Some(("id".into(), "ms".into())),
             reconnects: false,
             thresholds: vec![Threshold::parse("gap{phase=hold} p99 < 2s").unwrap()],
         }
@@ -226,6 +239,8 @@ mod tests {
             scenario.thresholds()[0].to_string(),
             "gap{phase=hold} p99 < 2s"
         );
+        let stamp = scenario.expect.published_at.as_ref().unwrap();
+        assert_eq!((stamp.from, stamp.unit), (Place::Id, StampUnit::Ms));
         let plan = LoadPlan::new(&scenario).unwrap();
         assert_eq!((plan.peak(), plan.end_us()), (10, 10_000_000));
     }

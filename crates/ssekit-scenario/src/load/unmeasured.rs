@@ -10,7 +10,7 @@ const SEQ: &str = "nothing says where the sequence number stands: declare it in 
 const SHARED: &str = "nothing says that streams see the same numbered events: declare where the number stands, in \
                       expect.seq with scope = \"topic\"";
 const INTERVAL: &str = "nothing says how often events are due: declare it in expect.interval";
-const STAMP: &str = "nothing says where the time of publishing stands in an event: declare it in expect.published_at";
+const STAMP: &str = "nothing says where the time of publishing stands in an event: declare it in expect.published_at, or with --published-at";
 const SENT: &str = "the time of publishing is declared as that of sending: set expect.published_at.kind to \"intended\" if it \
      is when the event was due";
 const INTENDED: &str = "the time of publishing is declared as that when the event was due: set expect.published_at.kind to \"sent\" \

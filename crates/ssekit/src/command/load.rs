@@ -63,6 +63,10 @@ pub struct Arguments {
     /// Where each event has a number that rises by one: `id`, or a JSON pointer into its data
     #[arg(long, value_name = "id|/POINTER", value_parser = place)]
     seq: Option<String>,
+    /// Where each event has the time it was published at, in s, ms, us or ns since 1970: `id`, or a JSON
+    /// pointer into its data, such as /time:ms; us where no unit is given
+    #[arg(long, value_name = "id|/POINTER[:UNIT]", value_parser = stamp)]
+    published_at: Option<(String, String)>,
     /// Do not open a stream again when it ends
     #[arg(long)]
     no_reconnect: bool,
@@ -103,6 +107,15 @@ pub struct Arguments {
 
 fn threshold(text: &str) -> Result<Threshold, String> {
     Threshold::parse(text).map_err(|error| error.to_string())
+}
+
+/// A place and a unit.
+fn stamp(text: &str) -> Result<(String, String), String> {
+    let parted = text.rsplit_once(':');
+    let (at, unit) = parted
+        .filter(|(_, unit)| ["s", "ms", "us", "ns"].contains(unit))
+        .unwrap_or((text, "us"));
+    Ok((place(at)?, unit.into()))
 }
 
 fn place(text: &str) -> Result<String, String> {

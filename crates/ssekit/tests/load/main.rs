@@ -92,6 +92,22 @@ fn a_threshold_that_does_not_hold_fails_and_one_without_data_does_not_pass() {
         detail.starts_with("no data (") && detail.contains("declare it in expect.published_at"),
         "{detail}"
     );
+    // The reference server stamps its events with milliseconds.
+    let declared = [
+        "--published-at",
+        "/time:ms",
+        "--threshold",
+        "delivery p99 < 1h",
+    ];
+    let (record, said, left) = load(&[[url.as_str()].as_slice(), &SHORT, &declared].concat());
+    assert_eq!(left, 0, "{said}");
+    let delivery = &record["metrics"]["delivery"];
+    assert_eq!(delivery["count"], record["events"]["received"]);
+    // Stamps in another unit would be decades away.
+    assert!(
+        delivery["p50_us"].as_u64().unwrap() < 10_000_000,
+        "{delivery}"
+    );
 }
 
 #[test]

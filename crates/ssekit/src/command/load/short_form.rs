@@ -39,6 +39,7 @@ impl Arguments {
             || !self.threshold.is_empty()
             || self.interval.is_some()
             || self.seq.is_some()
+            || self.published_at.is_some()
             || self.no_reconnect
             || !self.source_ip.is_empty()
             || self.streams_per_connection.is_some();
@@ -107,6 +108,7 @@ impl Arguments {
             sources: self.source_ip.iter().map(IpAddr::to_string).collect(),
             interval: self.interval,
             seq: self.seq.clone(),
+            published_at: self.published_at.clone(),
             reconnects: !self.no_reconnect,
             thresholds: self.threshold.clone(),
         })
