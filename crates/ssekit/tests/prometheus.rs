@@ -65,13 +65,19 @@ fn run(served: &Served) -> (Running, String) {
 /// Where a run that has just been started says that its metrics are.
 fn metrics_at(child: &mut Child) -> String {
     let mut said = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    said.read_line(&mut line).unwrap();
+    let mut told = String::new();
+    let address = loop {
+        let from = told.len();
+        // Warnings about the scenario come first.
+        assert!(said.read_line(&mut told).unwrap() > 0, "{told}");
+        let url = told[from..].trim().strip_prefix("metrics at http://");
+        if let Some(address) = url.and_then(|url| url.strip_suffix("/metrics")) {
+            break address.to_owned();
+        }
+    };
     // What it says later has to go somewhere.
     std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-    let url = line.trim().strip_prefix("metrics at http://");
-    let address = url.and_then(|url| url.strip_suffix("/metrics"));
-    address.expect(&line).to_owned()
+    address
 }
 
 /// Body of the answer, or nothing where nobody listens so far.
