@@ -269,6 +269,46 @@ fn too_few_samples_and_invalid_runs_say_nothing() {
 }
 
 #[test]
+fn streams_that_waited_in_vain_are_among_what_is_compared() {
+    let of = |arrived: usize, waiting: usize| {
+        let mut record = shard(0, 1);
+        record.metrics = [samples("first_event", vec![5_000; arrived])].into();
+        if waiting > 0 {
+            let waiting = samples("first_event_censored", vec![9_000_000; waiting]);
+            record.metrics.extend([waiting]);
+        }
+        record
+    };
+    let rows = changes(&of(2000, 0), &of(1200, 800));
+    assert_eq!(change(&rows, "first_event p50"), Some(Change::Same));
+    assert_eq!(change(&rows, "first_event p99"), Some(Change::Worse));
+    let back = changes(&of(1200, 800), &of(2000, 0));
+    assert_eq!(change(&back, "first_event p99"), Some(Change::Better));
+}
+
+#[test]
+fn a_run_that_says_nothing_is_no_regression() {
+    let (before, mut after) = (shard(0, 1), shard(0, 900_000));
+    (after.thresholds, after.findings) = (Vec::new(), Vec::new());
+    let judged = |outcomes: [LoadOutcome; 2]| {
+        let (mut before, mut after) = (before.clone(), after.clone());
+        [before.outcome, after.outcome] = outcomes;
+        let terms = baseline::Terms {
+            name: "before.json".into(),
+            noise: 0.1,
+            metrics: Vec::new(),
+            fails: true,
+        };
+        baseline::judge(&mut after, &before, &terms);
+        after.findings.pop().unwrap().id
+    };
+    let (pass, invalid) = (LoadOutcome::Pass, LoadOutcome::Invalid);
+    assert_eq!(judged([pass, pass]), "baseline.regression");
+    assert_eq!(judged([invalid, pass]), "baseline.no-data");
+    assert_eq!(judged([pass, invalid]), "baseline.no-data");
+}
+
+#[test]
 fn a_difference_below_a_millisecond_is_none() {
     let of = |us: u64| {
         let mut record = shard(0, 1);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ssekit_record::{LoadFinding, LoadOutcome, LoadRecord, Verdict};
 
-use super::compare::{Change, Compared, caveats, compare, compare_by};
+use super::compare::{Change, Compared, caveats, compare, compare_by, is_invalid};
 
 /// How two records are compared.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +57,11 @@ fn finding(
         .filter(|metric| !is_among(metric, rows))
         .chain(gone.map(|row| row.name.as_str()))
         .collect();
-    let (id, verdict, detail) = if !worse.is_empty() {
+    let (id, verdict, detail) = if is_invalid(before, record) {
+        // Whatever differs may be the generator's doing: that accuses nobody.
+        let detail = format!("Nothing can be compared with {name}.");
+        ("baseline.no-data", red, detail)
+    } else if !worse.is_empty() {
         let detail = format!("Worse than in {name}: {}.", worse.join("; "));
         ("baseline.regression", red, detail)
     } else if !missing.is_empty() {
@@ -65,9 +69,6 @@ fn finding(
             "Not in both this record and {name}: {}. What was not measured cannot be compared.",
             missing.into_iter().collect::<Vec<_>>().join(", ")
         );
-        ("baseline.no-data", red, detail)
-    } else if before.outcome == LoadOutcome::Invalid {
-        let detail = format!("Nothing can be compared with {name}.");
         ("baseline.no-data", red, detail)
     } else if compared == 0 {
         let detail = format!("Nothing could be compared with {name}: too few samples.");

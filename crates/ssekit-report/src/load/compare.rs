@@ -1,8 +1,11 @@
 //! Two load records side by side: what became worse beyond a noise bound.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use ssekit_record::{LoadOutcome, LoadRecord, Metric, MetricValue, Shape, Unit};
+use ssekit_record::{
+    Distribution, LoadOutcome, LoadRecord, Metric, MetricValue, Series, Shape, Unit,
+};
 
 use super::row::shown;
 use crate::markdown::{code, escaped};
@@ -96,7 +99,12 @@ pub fn compare_by(
         .collect()
 }
 
-fn figures(metric: &Metric, before: &LoadRecord, after: &LoadRecord, noise: f64) -> Vec<Compared> {
+fn figures(
+    metric: &'static Metric,
+    before: &LoadRecord,
+    after: &LoadRecord,
+    noise: f64,
+) -> Vec<Compared> {
     let (part, whole) = match metric.shape {
         Shape::Counter { over } => (metric.name, over),
         Shape::Ratio { part, whole } => (part, whole),
@@ -116,7 +124,7 @@ fn figures(metric: &Metric, before: &LoadRecord, after: &LoadRecord, noise: f64)
 }
 
 fn percentiles(
-    metric: &Metric,
+    metric: &'static Metric,
     before: &LoadRecord,
     after: &LoadRecord,
     noise: f64,
@@ -128,8 +136,14 @@ fn percentiles(
     );
     match values {
         (Some(one), Some(two)) => {
+            let (Some(one), Some(two)) = (
+                with_waiting(metric, one, before),
+                with_waiting(metric, two, after),
+            ) else {
+                return Vec::new();
+            };
             let all = PERCENTILES.iter();
-            all.filter_map(|percent| percentile(metric, *percent, one, two, noise))
+            all.map(|percent| percentile(metric, *percent, &one, &two, noise))
                 .collect()
         }
         // Who was never away does not come back.
@@ -140,6 +154,22 @@ fn percentiles(
         (None, Some(two)) => vec![alone(metric.name, None, Some(samples(two)))],
         (None, None) => Vec::new(),
     }
+}
+
+/// The samples, with those that waited in vain where they belong among them, as thresholds take them.
+fn with_waiting<'a>(
+    metric: &'static Metric,
+    value: &'a MetricValue,
+    record: &'a LoadRecord,
+) -> Option<Cow<'a, Distribution>> {
+    let mut samples = Cow::Borrowed(value.samples()?);
+    let waiting = metric.counts_waiting().then_some(Series::Censored);
+    let waiting = waiting.and_then(|series| metric.in_series(series));
+    let waiting = waiting.and_then(|metric| record.metrics.get(metric.name)?.samples());
+    if let Some(waiting) = waiting {
+        samples.to_mut().add(waiting);
+    }
+    Some(samples)
 }
 
 /// A figure of one record alone.
@@ -162,11 +192,10 @@ fn alone(name: &str, before: Option<String>, after: Option<String>) -> Compared 
 fn percentile(
     metric: &Metric,
     percent: f64,
-    before: &MetricValue,
-    after: &MetricValue,
+    one: &Distribution,
+    two: &Distribution,
     noise: f64,
-) -> Option<Compared> {
-    let (one, two) = (before.samples()?, after.samples()?);
+) -> Compared {
     let (a, b) = (
         one.quantile(percent / 100.0) as f64,
         two.quantile(percent / 100.0) as f64,
@@ -186,13 +215,13 @@ fn percentile(
     } else {
         Change::Better
     };
-    Some(Compared {
+    Compared {
         name: format!("{} p{percent}", metric.name),
         before: shown(a, metric.unit),
         after: shown(b, metric.unit),
         relative: (a > 0.0).then(|| b / a - 1.0),
         change,
-    })
+    }
 }
 
 /// Shares of what should not be: any of it where there was none is worse.
