@@ -8,6 +8,7 @@ use ssekit_record::{
 
 use super::{Assembly, is_judged};
 use crate::health;
+use crate::job::Job;
 use crate::scope::samples;
 use crate::seat::State;
 use crate::shift::Interval;
@@ -146,7 +147,11 @@ impl Assembly<'_> {
         let every = self.job.row_us.max(1);
         let stretch = |row: &Row| row.start_us / every;
         match self.rows.last_mut() {
-            Some(last) if stretch(last) == stretch(&row) && last.phase == row.phase => {
+            Some(last)
+                if stretch(last) == stretch(&row)
+                    && last.phase == row.phase
+                    && !is_edge(self.job, last.end_us) =>
+            {
                 join(last, row);
             }
             _ => self.rows.push(row),
@@ -176,6 +181,7 @@ impl Assembly<'_> {
                 Some(last)
                     if is_open
                         && last.phase == row.phase
+                        && !is_edge(self.job, last.end_us)
                         && row.end_us - last.start_us <= longest =>
                 {
                     join(last, row);
@@ -191,6 +197,15 @@ impl Assembly<'_> {
         self.most_rows = ROWS.max(thinned.len() + thinned.len() / 4);
         self.rows = thinned;
     }
+}
+
+/// Whether no row may reach over this time: it ends a step of a search whose windows are judged step by
+/// step, and a row of two steps would be in neither.
+fn is_edge(job: &Job, at_us: u64) -> bool {
+    let mut thresholds = job.thresholds.iter();
+    let slides = thresholds.any(|threshold| matches!(threshold.window, Window::Sliding(_)));
+    let search = job.search.as_ref().filter(|_| slides);
+    search.is_some_and(|search| search.is_end(at_us))
 }
 
 /// Lengthens a row by the one after it.
@@ -241,11 +256,17 @@ mod tests {
 
     const SECOND: u64 = 1_000_000;
 
+    const RAMP: &str = "kind = \"ramp\"\nto = 1\nover = \"3h\"";
+
     /// The lengths of the rows, in seconds, that are left of so many seconds.
     fn lengths(seconds: u64, threshold: &str) -> Vec<u64> {
+        lengths_in(RAMP, seconds, threshold)
+    }
+
+    fn lengths_in(phase: &str, seconds: u64, threshold: &str) -> Vec<u64> {
         let text = format!(
             "[target]\nurl = \"http://127.0.0.1:9/\"\n{threshold}\n\
-             [[phase]]\nname = \"up\"\nkind = \"ramp\"\nto = 1\nover = \"3h\"\n"
+             [[phase]]\nname = \"up\"\n{phase}\n"
         );
         let loaded = LoadScenario::parse(&text, Path::new("s.toml"), &[], |_| None).unwrap();
         let order = Order {
@@ -298,5 +319,27 @@ mod tests {
         let rows = lengths(7200, threshold);
         assert_eq!(rows.iter().max(), Some(&2));
         assert_eq!(rows.iter().sum::<u64>(), 7200);
+    }
+
+    #[test]
+    fn no_row_is_of_two_steps_of_a_search() {
+        let steps = "kind = \"steps\"\nstart = 1\nadd = 1\nevery = \"3s\"\nuntil = 400\n\
+                     stop_on = \"threshold\"";
+        let threshold = "[[threshold]]\nmetric = \"gap\"\nexpr = \"p99 < 1s\"\nwindow = \"10s\"\n";
+        let are_apart = |rows: &[u64]| {
+            let ends = rows.iter().scan(0, |at, length| {
+                let start = *at;
+                *at += length;
+                Some((start, *at))
+            });
+            ends.into_iter()
+                .all(|(start, end)| start / 3 == (end - 1) / 3)
+        };
+        // Thinned.
+        let rows = lengths_in(steps, 1200, threshold);
+        assert!(rows.iter().max() == Some(&2) && are_apart(&rows));
+        // Rows that are longer than a second from the start.
+        let long = format!("{threshold}[histogram]\ninterval = \"2s\"\n");
+        assert_eq!(lengths_in(steps, 9, &long), [2, 1, 1, 2, 2, 1]);
     }
 }
