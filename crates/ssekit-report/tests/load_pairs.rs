@@ -390,6 +390,22 @@ fn a_part_without_data_is_no_run_without_data() {
 }
 
 #[test]
+fn a_step_that_one_shard_did_not_make_is_no_step_of_the_whole() {
+    let whole = shard(0, 1);
+    let mut cut = shard(1, 1);
+    let capacity = cut.capacity.as_mut().unwrap();
+    capacity.steps.truncate(1);
+    capacity.stopped_by = "interrupted".into();
+    for parts in [vec![whole.clone(), cut.clone()], vec![cut, whole]] {
+        let capacity = merge::merge(parts, 0).unwrap().capacity.unwrap();
+        // With the streams of one shard alone, nobody was asked for 200.
+        let steps: Vec<_> = capacity.steps.iter().map(|step| step.streams).collect();
+        assert_eq!(steps, [100]);
+        assert_eq!(capacity.stopped_by, "interrupted");
+    }
+}
+
+#[test]
 fn parts_of_a_search_are_not_merged_afterwards() {
     let part = |index| {
         let mut part = shard(index, 1);

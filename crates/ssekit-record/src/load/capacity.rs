@@ -223,8 +223,14 @@ impl Capacity {
         Some(result)
     }
 
-    /// Adds what another shard saw of the same steps; to be judged again.
+    /// Adds what another shard saw of the same steps; to be judged again. A step that one of them did not
+    /// make to its end is left out: the load of the others alone is not that of the step.
     pub fn add(&mut self, other: Self) {
+        let is_made = |streams: u64| other.steps.iter().any(|step| step.streams == streams);
+        self.steps.retain(|step| is_made(step.streams));
+        if other.stopped_by != "until" {
+            self.stopped_by = other.stopped_by;
+        }
         for step in other.steps {
             let Some(mine) = self
                 .steps
