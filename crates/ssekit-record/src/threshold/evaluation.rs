@@ -312,8 +312,10 @@ impl Threshold {
         let Some(samples) = samples_of(metric).or_else(|| samples_of(fallback?)) else {
             return NOTHING;
         };
+        // How many came is not a question of those that did not.
+        let is_counted = matches!(self.expression.stat, Stat::Count | Stat::Rate);
         let waiting = match self.series {
-            Series::Corrected if metric.counts_waiting() => {
+            Series::Corrected if metric.counts_waiting() && !is_counted => {
                 metric.in_series(Series::Censored).and_then(samples_of)
             }
             _ => None,

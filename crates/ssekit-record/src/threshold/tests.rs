@@ -270,6 +270,14 @@ fn streams_that_waited_in_vain_are_not_left_out() {
         judge("first_event p50 < 250ms", &record).verdict,
         Verdict::Pass
     );
+    // What never came is none of those that came.
+    for (threshold, value) in [
+        ("first_event count >= 91", 90.0),
+        ("first_event rate >= 91", 90.0),
+    ] {
+        let result = judge(threshold, &record);
+        assert_eq!((result.fails(), result.value), (true, Some(value)));
+    }
 }
 
 #[test]
