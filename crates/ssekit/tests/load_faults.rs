@@ -113,15 +113,16 @@ fn swapped_events_are_reordered_and_not_lost() {
 fn a_stall_makes_its_ticks_late_by_what_is_left_of_it() {
     let record = run(&["stall:500ms:800ms"], "");
     assert_eq!(event_counts(&record), [0, 0, 0]);
-    // 40 ticks of about 100 fall into the stall; the first is 800 ms late, the last 20.
+    // 40 ticks of about 100 fall into the stall; the first is at least 780 ms late, the last not at all: less
+    // what this machine made the ticks before it late.
     for metric in ["tick_lateness", "delivery"] {
         let worst = number(&record, &format!("/metrics/{metric}/max_us"));
-        assert!((770_000..20_000_000).contains(&worst), "{metric}: {worst}");
+        assert!((750_000..20_000_000).contains(&worst), "{metric}: {worst}");
     }
     // The first 20 of them are later than 400 ms.
     let late = record["thresholds"][0]["value"].as_f64().unwrap();
     assert!(late >= 0.17, "{late}");
-    assert!(number(&record, "/metrics/gap/max_us") >= 790_000);
+    assert!(number(&record, "/metrics/gap/max_us") >= 750_000);
     // Event by event nothing but a gap is to be seen.
     assert!(number(&record, "/metrics/gap/p50_us") < 2 * TICK_US);
     assert!(number(&record, "/metrics/staleness/max_us") >= 700_000);
@@ -130,7 +131,7 @@ fn a_stall_makes_its_ticks_late_by_what_is_left_of_it() {
 #[test]
 fn stamps_of_sending_hide_a_stall_from_the_delivery_but_not_from_the_ticks() {
     let record = run(&["stall:500ms:800ms", "late-stamps"], "");
-    assert!(number(&record, "/metrics/tick_lateness/max_us") >= 770_000);
+    assert!(number(&record, "/metrics/tick_lateness/max_us") >= 750_000);
     let late = record["thresholds"][0]["value"].as_f64().unwrap();
     assert!(late >= 0.17, "{late}");
     // Without the late stamps a fifth of the deliveries would be above 400 ms.
