@@ -231,7 +231,19 @@ fn streams_that_were_never_away_do_not_lack_a_way_back() {
         .extend([samples("reconnect_time", [5_000; 50])]);
     before.counts.disconnects = 50;
     let mut after = shard(0, 1);
-    assert_eq!(change(&changes(&before, &after), "reconnect_time"), None);
+    let rows = changes(&before, &after);
+    assert_eq!(change(&rows, "reconnect_time"), Some(Change::Better));
+    // Also where it is all that is asked for.
+    let mut judged = after.clone();
+    (judged.thresholds, judged.findings) = (Vec::new(), Vec::new());
+    let terms = baseline::Terms {
+        name: "before.json".into(),
+        noise: 0.1,
+        metrics: vec!["reconnect_time".into()],
+        fails: true,
+    };
+    baseline::judge(&mut judged, &before, &terms);
+    assert_eq!(judged.findings[0].id, "baseline.held");
     after.counts.disconnects = 50;
     let rows = changes(&before, &after);
     assert_eq!(change(&rows, "reconnect_time"), Some(Change::Missing));
@@ -284,6 +296,42 @@ fn streams_that_waited_in_vain_are_among_what_is_compared() {
     assert_eq!(change(&rows, "first_event p99"), Some(Change::Worse));
     let back = changes(&of(1200, 800), &of(2000, 0));
     assert_eq!(change(&back, "first_event p99"), Some(Change::Better));
+}
+
+#[test]
+fn whatever_the_target_does_wrong_is_compared() {
+    let before = shard(0, 1);
+    let (mut clean, mut after) = (before.clone(), before.clone());
+    for counts in [&mut clean.counts, &mut after.counts] {
+        (counts.ticks_due, counts.published_due) = (1000, 1000);
+        (counts.received, counts.reads) = (1000, 1000);
+    }
+    let counts = &mut after.counts;
+    (counts.faults, counts.reordered) = (counts.faults + 50, counts.reordered + 50);
+    (counts.ticks_missed, counts.publish_failed) = (50, 50);
+    let rows = changes(&clean, &after);
+    for name in ["faults", "reordered", "ticks_missed", "publish_failed"] {
+        assert_eq!(change(&rows, name), Some(Change::Worse), "{name}");
+    }
+    // As many faults in fewer, larger reads are no more.
+    let (mut before, mut after) = (before.clone(), before);
+    for (record, reads) in [(&mut before, 10_000), (&mut after, 1000)] {
+        (record.counts.received, record.counts.reads) = (1000, reads);
+        record.counts.faults = 100;
+    }
+    let rows = changes(&before, &after);
+    assert_eq!(change(&rows, "faults"), Some(Change::Same));
+}
+
+#[test]
+fn ten_samples_above_a_percentile_are_enough() {
+    let of = |us: u64| {
+        let mut record = shard(0, 1);
+        record.metrics = [samples("delivery", vec![us; 10_000])].into();
+        record
+    };
+    let rows = changes(&of(5_000), &of(50_000));
+    assert_eq!(change(&rows, "delivery p99.9"), Some(Change::Worse));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::markdown::{code, escaped};
 /// Percentiles that are compared, in percent.
 const PERCENTILES: [f64; 3] = [50.0, 99.0, 99.9];
 /// Metrics that are compared: all of them are better when they are smaller.
-const METRICS: [&str; 16] = [
+const METRICS: [&str; 20] = [
     "delivery",
     "tick_lateness",
     "first_event",
@@ -28,6 +28,10 @@ const METRICS: [&str; 16] = [
     "tpot_excl_first",
     "lost",
     "duplicated",
+    "reordered",
+    "ticks_missed",
+    "faults",
+    "publish_failed",
     "failed",
     "disconnects",
 ];
@@ -106,6 +110,8 @@ fn figures(
     noise: f64,
 ) -> Vec<Compared> {
     let (part, whole) = match metric.shape {
+        // How many reads there are is chance.
+        Shape::Counter { over: "reads" } => (metric.name, "received"),
         Shape::Counter { over } => (metric.name, over),
         Shape::Ratio { part, whole } => (part, whole),
         Shape::Distribution => return percentiles(metric, before, after, noise),
@@ -147,8 +153,11 @@ fn percentiles(
                 .collect()
         }
         // Who was never away does not come back.
-        (Some(_), None) if metric.name == "reconnect_time" && after.counts.disconnects == 0 => {
-            Vec::new()
+        (Some(one), None) if metric.name == "reconnect_time" && after.counts.disconnects == 0 => {
+            vec![Compared {
+                change: Change::Better,
+                ..alone(metric.name, Some(samples(one)), None)
+            }]
         }
         (Some(one), None) => vec![alone(metric.name, Some(samples(one)), None)],
         (None, Some(two)) => vec![alone(metric.name, None, Some(samples(two)))],
@@ -205,7 +214,8 @@ fn percentile(
     } else {
         0.0
     };
-    let enough = |count: u64| count as f64 * (1.0 - percent / 100.0) >= ENOUGH;
+    // No share such as 0.999 is exact.
+    let enough = |count: u64| count as f64 * (1.0 - percent / 100.0) >= ENOUGH - 1e-6;
     let change = if !(enough(one.count()) && enough(two.count())) {
         Change::Unclear
     } else if (b - a).abs() <= (a * noise).max(floor) {
