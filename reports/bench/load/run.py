@@ -2,12 +2,11 @@
 """Holds event streams with several clients against one origin, and prints what each spends.
 
     reports/bench/load/run.py [--streams N] [--seconds S] [--interval MS] [--rounds R]
-                              [--origin neutral|nginx|reference] [CLIENT ...]
+                              [--origin neutral|nginx|reference] [--install] [CLIENT ...]
 
-Needs `cargo build --release`, cc, and of the clients those that are there: wrk, h2load and hey are
-packages of Debian (wrk, nghttp2-client, hey), oha is `cargo install oha`, locust a package of PyPI,
-artillery one of npm (PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 spares a browser). All traffic stays on the
-loopback interface.
+Needs `cargo build --release`, cc, and of the clients those that are there. `--install` installs those that are
+not: wrk, h2load, hey and nginx from Debian, and below target/peers oha by cargo, locust from PyPI and artillery
+from npm. All traffic stays on the loopback interface.
 
 Every client gets a ramp, then a window in which its processor time (all its processes), and the
 events the origin sent meanwhile, are read. So what a client does at its start and end is not
@@ -32,6 +31,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+
+import peers
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -171,9 +172,6 @@ def wait_for(port):
 def commands(origin, streams, seconds, interval_ms, folder):
     url = origin.url + getattr(origin, "path", "/events")
     total = f"{RAMP_S + seconds + 30}s"
-    venv = os.environ.get("LOCUST", "locust")
-    artillery = os.environ.get("ARTILLERY", "artillery")
-    oha = os.environ.get("OHA", "oha")
     few = min(streams, 10000)
     declared = ["--interval", f"{interval_ms}ms"] if interval_ms else []
     floor = folder / "client"
@@ -192,12 +190,12 @@ def commands(origin, streams, seconds, interval_ms, folder):
         "wrk": (streams, ["wrk", "-t1", "-c", str(streams), "-d", total, "--timeout", "60s", url]),
         "h2load": (streams, ["h2load", "--h1", "-t1", "-c", str(streams), "-D", str(RAMP_S + seconds + 30), url]),
         "hey": (streams, ["hey", "-c", str(streams), "-n", str(streams), "-t", "0", url]),
-        "oha": (streams, [oha, "--no-tui", "-c", str(streams), "-n", str(streams), "-t", "3600s", url]),
+        "oha": (streams, ["oha", "--no-tui", "-c", str(streams), "-n", str(streams), "-t", "3600s", url]),
         "locust": (few, [
-            venv, "-f", HERE / "locustfile.py", "--headless", "--only-summary", "-u", str(few), "-r",
+            "locust", "-f", HERE / "locustfile.py", "--headless", "--only-summary", "-u", str(few), "-r",
             str(few // RAMP_S), "-t", "600s", "-H", origin.url,
         ]),
-        "artillery": (few, [artillery, "run", "--quiet", HERE / "artillery.yml"]),
+        "artillery": (few, ["artillery", "run", "--quiet", HERE / "artillery.yml"]),
     }
 
 
@@ -244,14 +242,18 @@ def main():
     arguments.add_argument("--rounds", type=int, default=1)
     arguments.add_argument("--interval", type=int, default=1000, help="milliseconds between the events of a stream")
     arguments.add_argument("--origin", choices=["neutral", "nginx", "reference"], default="neutral")
+    arguments.add_argument("--install", action="store_true", help="install the clients that are missing first")
     arguments.add_argument("clients", nargs="*")
     given = arguments.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    folder = pathlib.Path(tempfile.mkdtemp())
-    subprocess.run(["cc", "-O2", "-o", folder / "client", FLOOR / "client.c"], check=True)
     # ssekit comes last: the ports it bound are not given to others for a minute.
     names = given.clients or ["floor", "wrk", "h2load", "hey", "oha", "locust", "artillery", "ssekit", "ssekit-seq"]
+    peers.on_path()
+    if given.install:
+        peers.install([*names, "floor"] + ["nginx"] * (given.origin == "nginx"))
+    folder = pathlib.Path(tempfile.mkdtemp())
+    subprocess.run(["cc", "-O2", "-o", folder / "client", FLOOR / "client.c"], check=True)
     rounds = []
     for number in range(given.rounds):
         if number > 0:
