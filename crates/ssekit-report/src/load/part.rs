@@ -19,6 +19,16 @@ const COMPARED: [&str; 7] = [
 ];
 /// Which of the figures of a row are shown: median, 99th percentile and maximum.
 const FIGURES: [usize; 3] = [2, 4, 6];
+/// Headings of what is counted in a part of either kind.
+const COUNTED: [&str; 7] = [
+    "opened",
+    "failed",
+    "ended",
+    "reconnects",
+    "events",
+    "lost",
+    "duplicated",
+];
 /// Headings of counters that are left out where they are 0 in each part; the first one only where nothing
 /// is known of it.
 const OPTIONAL: [&str; 7] = [
@@ -55,42 +65,22 @@ fn populations(record: &LoadRecord) -> Option<Parts> {
         return None;
     }
     let mut counts = Table {
-        head: vec![
-            "population",
-            "kind",
-            "started",
-            "opened",
-            "failed",
-            "ended",
-            "reconnects",
-            "events",
-            "lost",
-            "duplicated",
-            "due",
-            "published",
-        ],
+        head: [
+            &["population", "kind", "started"],
+            &COUNTED[..],
+            &["due", "published"],
+        ]
+        .concat(),
         words: 2,
         rows: Vec::new(),
     };
     for one in all {
         let c = &one.scope.counts;
         let kind = one.kind.as_deref().unwrap_or_default();
-        let [lost, duplicated] = by_numbers(c, record);
-        counts.push(
-            [bounded(&one.population), bounded(kind)],
-            &[
-                &count(c.started),
-                &count(c.opened),
-                &count(c.failed),
-                &count(c.disconnects),
-                &count(c.reconnects),
-                &count(c.received),
-                &lost,
-                &duplicated,
-                &count(c.published_due),
-                &count(c.published),
-            ],
-        );
+        let mut cells = vec![count(c.started)];
+        cells.extend(counted(c, record));
+        cells.extend([count(c.published_due), count(c.published)]);
+        counts.push([bounded(&one.population), bounded(kind)], cells);
     }
     let scopes = all.iter().map(|one| (bounded(&one.population), &one.scope));
     let metrics = metrics("population", &scopes.collect::<Vec<_>>(), &reads);
@@ -108,19 +98,7 @@ fn phases(record: &LoadRecord) -> Option<Parts> {
         return None;
     }
     let mut counts = Table {
-        head: vec![
-            "phase",
-            "length",
-            "planned",
-            "open",
-            "opened",
-            "failed",
-            "ended",
-            "reconnects",
-            "events",
-            "lost",
-            "duplicated",
-        ],
+        head: [&["phase", "length", "planned", "open"], &COUNTED[..]].concat(),
         words: 1,
         rows: Vec::new(),
     };
@@ -131,22 +109,11 @@ fn phases(record: &LoadRecord) -> Option<Parts> {
         let streams = |of: fn(&Live) -> u64| {
             last.map_or_else(|| "–".to_owned(), |row| count(of(&row.streams)))
         };
-        let [lost, duplicated] = by_numbers(c, record);
-        counts.push(
-            [titled(phase)],
-            &[
-                &duration(phase.end_us.saturating_sub(phase.start_us)),
-                &streams(|live| live.planned),
-                &streams(Live::open_in_all),
-                &count(c.opened),
-                &count(c.failed),
-                &count(c.disconnects),
-                &count(c.reconnects),
-                &count(c.received),
-                &lost,
-                &duplicated,
-            ],
-        );
+        let length = duration(phase.end_us.saturating_sub(phase.start_us));
+        let (planned, open) = (streams(|live| live.planned), streams(Live::open_in_all));
+        let mut cells = vec![length, planned, open];
+        cells.extend(counted(c, record));
+        counts.push([titled(phase)], cells);
     }
     let scopes = all.iter().map(|phase| (titled(phase), &phase.all));
     let all = all.iter().enumerate();
@@ -182,6 +149,20 @@ fn by_numbers(counts: &LoadCounts, record: &LoadRecord) -> [String; 2] {
         return ["–".into(), "–".into()];
     }
     [count(counts.lost()), count(counts.duplicated)]
+}
+
+/// What was counted in a part, as [`COUNTED`] says.
+fn counted(counts: &LoadCounts, record: &LoadRecord) -> [String; 7] {
+    let [lost, duplicated] = by_numbers(counts, record);
+    [
+        count(counts.opened),
+        count(counts.failed),
+        count(counts.disconnects),
+        count(counts.reconnects),
+        count(counts.received),
+        lost,
+        duplicated,
+    ]
 }
 
 fn tables(counts: Table, metrics: Table, record: &LoadRecord) -> Vec<Table> {
@@ -225,9 +206,9 @@ fn metrics(
             match &row {
                 Some(row) => {
                     let [p50, p99, max] = FIGURES.map(|at| row.figures[at].as_str());
-                    table.push(words, &[&row.count, p50, p99, max]);
+                    table.push(words, [row.count.as_str(), p50, p99, max]);
                 }
-                None => table.push(words, &["0", "–", "–", "–"]),
+                None => table.push(words, ["0", "–", "–", "–"]),
             }
         }
     }

@@ -19,8 +19,12 @@ pub(super) struct Table {
 
 impl Table {
     /// Adds a row of words and numbers.
-    pub fn push(&mut self, words: impl IntoIterator<Item = String>, numbers: &[&str]) {
-        let numbers = numbers.iter().map(|number| (*number).to_owned());
+    pub fn push(
+        &mut self,
+        words: impl IntoIterator<Item = String>,
+        numbers: impl IntoIterator<Item = impl Into<String>>,
+    ) {
+        let numbers = numbers.into_iter().map(Into::into);
         self.rows.push(words.into_iter().chain(numbers).collect());
     }
 
@@ -147,12 +151,9 @@ mod tests {
             words: 2,
             rows: Vec::new(),
         };
-        table.push(["gap", "a"].map(String::from), &["12", "0"]);
-        table.push(
-            ["gap", "a name that is long"].map(String::from),
-            &["5", "0"],
-        );
-        table.push(["gap_of_more", "a"].map(String::from), &["7", "0"]);
+        table.push(["gap", "a"].map(String::from), ["12", "0"]);
+        table.push(["gap", "a name that is long"].map(String::from), ["5", "0"]);
+        table.push(["gap_of_more", "a"].map(String::from), ["7", "0"]);
         table
     }
 
@@ -199,7 +200,7 @@ mod tests {
     #[test]
     fn a_terminal_has_a_bounded_part_of_many_rows() {
         let mut many = table();
-        (0..30).for_each(|n| many.push([format!("{n}"), "a".into()], &["1", "1"]));
+        (0..30).for_each(|n| many.push([format!("{n}"), "a".into()], ["1", "1"]));
         let mut out = String::new();
         many.write(80, 24, &mut out);
         assert_eq!(out.lines().count(), 24 + 3);
